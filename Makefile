@@ -1,0 +1,74 @@
+# One front door for developers. Prerequisites: Go and make.
+
+GO      ?= go
+PKGS    ?= ./...
+SEED    ?=
+BIN     := bin/granary
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X granary/cli.version=$(VERSION)
+
+.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser clean
+
+## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
+run: build
+	$(BIN) up
+
+## build: the one binary, bin/granary
+build:
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/granary
+
+## test: everything a change must pass
+test: vet lint cross unit
+
+unit:
+	$(GO) test -timeout 20m $(PKGS)
+
+vet:
+	$(GO) vet $(PKGS)
+
+## lint: staticcheck and gofumpt, both pinned in go.mod (the lint tests run with unit)
+lint:
+	$(GO) tool staticcheck $(PKGS)
+	@out=$$($(GO) tool gofumpt -l .); if [ -n "$$out" ]; then \
+		echo "not gofumpt-ed (run: make fmt):"; echo "$$out"; exit 1; fi
+
+fmt:
+	$(GO) tool gofumpt -w .
+
+## cross: the binary builds for arm64
+cross:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/granary
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./cmd/... ./base/...
+
+## race: the tests under the race detector; needs a C compiler
+race:
+	@command -v $${CC:-cc} >/dev/null 2>&1 || { echo "make race needs a C compiler (install gcc or clang, or set CC)"; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PKGS)
+
+## fuzz: every fuzz target for FUZZTIME each
+FUZZTIME ?= 20s
+fuzz:
+	@for pkg in $$($(GO) list $(PKGS)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; done
+
+## long: the tests that take hours in their long form (kills, power cuts, histories)
+long:
+	GRANARY_LONG=1 $(GO) test -timeout 6h $(PKGS)
+
+## browser: the page in a real Chromium; fails where there is none
+browser:
+	@command -v chromium >/dev/null 2>&1 || { \
+		command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+	@command -v chromium >/dev/null 2>&1 || { echo "chromium is not here and could not be installed"; exit 1; }
+	GRANARY_REQUIRE_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./door/web/... ./test/...
+
+## bench: Go benchmarks; the side-by-side import is "granary bench import"
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
+
+clean:
+	rm -rf bin
