@@ -82,7 +82,7 @@ func DecodeSeat(key, value []byte) (*Seat, error) {
 	if len(value) < 1 || len(value) < 1+int(value[0])+41 {
 		return bad()
 	}
-	s.Name, value = string(value[1:1+value[0]]), value[1+int(value[0]):]
+	s.Name, value = string(value[1:1+int(value[0])]), value[1+int(value[0]):]
 	copy(s.Out.Hash[:], value)
 	s.Out.Index = binary.LittleEndian.Uint32(value[32:])
 	s.Height = int32(binary.LittleEndian.Uint32(value[36:]))

@@ -1,0 +1,24 @@
+package params
+
+// Limits of charters and of the goods rules.
+const (
+	// MaxCharterBytes bounds a charter file and its canonical bytes.
+	MaxCharterBytes = 1 << 20
+	// MaxGoods, MaxMembers (of one role) and MaxRegistries bound the lists.
+	MaxGoods      = 256
+	MaxMembers    = 256
+	MaxRegistries = 256
+	// MaxNameBytes bounds the names in a charter, in bytes of UTF-8.
+	MaxNameBytes = 64
+	// MaxSeatScriptBytes bounds the scripts that the goods rules name: payee,
+	// token, seat and bond-return scripts. Every address form fits.
+	MaxSeatScriptBytes = 42
+	// MaxSealers bounds the keys of a sealed signet's challenge.
+	MaxSealers = 15
+	// GoodsStartHeight is the first height that may hold a goods record.
+	GoodsStartHeight = 101
+	// MaxRecordBodyBytes bounds the body of a record.
+	MaxRecordBodyBytes = 8_000
+	// MaxSeatTxWeight bounds a transaction that spends a seat.
+	MaxSeatTxWeight = 40_000
+)
