@@ -1,0 +1,113 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/btcsuite/btcd/txscript/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"granary/base/check"
+	"granary/state"
+)
+
+// interpreter runs inputs of one transaction through btcsuite's script engine,
+// sharing what it can between them. It is not safe for concurrent use.
+type interpreter struct {
+	tx       *wire.MsgTx
+	spent    []*state.Coin
+	prevouts *txscript.MultiPrevOutFetcher
+	hashes   *txscript.TxSigHashes
+}
+
+// Interpret runs one input through btcsuite's interpreter alone: the slow
+// oracle beside Checker, without its cache and its templates. It gives nil or
+// a RuleError as Checker.Check does. job.Spent[i] is the coin of input i.
+func Interpret(job *Job, input int) error {
+	var vm interpreter
+	vm.reset(job.Tx.Msg, job.Spent)
+	return vm.judge(job, input, job.Flags, vm.run(input, job.Flags))
+}
+
+func (vm *interpreter) reset(tx *wire.MsgTx, spent []*state.Coin) {
+	*vm = interpreter{tx: tx, spent: spent}
+}
+
+// run gives the interpreter's own error, or nil where the input may spend. A
+// panic inside the interpreter counts as a broken assumption and as a failed
+// script: nothing that makes it panic is known to be valid.
+func (vm *interpreter) run(input int, flags Flags) (err error) {
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			check.Assume(false)
+			err = fmt.Errorf("the script interpreter gave up: %v", trouble)
+		}
+	}()
+	if vm.prevouts == nil {
+		vm.prepare()
+	}
+	coin := vm.spent[input]
+	engine, err := txscript.NewEngine(coin.Script, vm.tx, input, flags.forInterpreter(),
+		nil, vm.hashes, coin.ValueUnits, vm.prevouts)
+	if err != nil {
+		return err
+	}
+	return engine.Execute()
+}
+
+// prepare hashes what the inputs share. No signature cache is used: btcsuite's
+// keeps one entry for each digest, so that the signatures of a multisig evict
+// each other; our cache of whole inputs does better.
+func (vm *interpreter) prepare() {
+	vm.prevouts = txscript.NewMultiPrevOutFetcher(nil)
+	for i, in := range vm.tx.TxIn {
+		coin := vm.spent[i]
+		vm.prevouts.AddPrevOut(in.PreviousOutPoint, &wire.TxOut{Value: coin.ValueUnits, PkScript: coin.Script})
+	}
+	vm.hashes = txscript.NewTxSigHashes(vm.tx, vm.prevouts)
+}
+
+// The reject reasons of Bitcoin Core for scripts.
+const (
+	codeConsensus check.Code = "mandatory-script-verify-flag-failed"
+	codePolicy    check.Code = "non-mandatory-script-verify-flag"
+)
+
+// judge turns the interpreter's error under flags into the house's: a policy
+// failure where the consensus rules alone let the input pass. It gives nil for
+// nil.
+func (vm *interpreter) judge(job *Job, input int, flags Flags, failure error) error {
+	if failure == nil {
+		return nil
+	}
+	if flags&^ConsensusFlags != 0 {
+		consensus := vm.run(input, flags&ConsensusFlags)
+		if consensus == nil {
+			return refusal(check.Policy, codePolicy, job, input, reasonOf(failure, flags))
+		}
+		failure = consensus
+	}
+	return refusal(check.Consensus, codeConsensus, job, input, reasonOf(failure, flags&ConsensusFlags))
+}
+
+// refusal words a failed input: "(reason), input 1 of <txid> (wtxid <wtxid>),
+// spending <txid>:<index>".
+func refusal(kind check.Kind, code check.Code, job *Job, input int, reason string) error {
+	return check.RuleKind(kind, code, "(%s), input %d of %v (wtxid %v), spending %v",
+		reason, input, job.Tx.Txid, job.Tx.Wtxid, job.Tx.Msg.TxIn[input].PreviousOutPoint)
+}
+
+// reasonOf names the interpreter's error as Bitcoin Core does.
+func reasonOf(err error, flags Flags) string {
+	var scriptErr txscript.Error
+	if !errors.As(err, &scriptErr) {
+		return err.Error()
+	}
+	if scriptErr.ErrorCode == txscript.ErrMinimalData && flags&MinimalData == 0 {
+		return reasonUnknown
+	}
+	if reason, ok := reasons[scriptErr.ErrorCode]; ok {
+		return reason
+	}
+	return scriptErr.Error()
+}
