@@ -24,6 +24,9 @@ type Options struct {
 	// CacheBytes bounds Pebble's own memory: block cache and memtables
 	// together. Below 4 MiB it is raised to that.
 	CacheBytes int64
+	// ShownDir is the folder that errors name to a person; empty means the
+	// database's own.
+	ShownDir string
 	// Log receives what Pebble has to say at debug level; nil is silence.
 	Log *slog.Logger
 	// Fatal is called when the database cannot go on (a failed write or sync).
@@ -35,7 +38,7 @@ type Options struct {
 // DB is an open database, safe for concurrent use.
 type DB struct {
 	pebble  *pebble.DB
-	dir     string
+	dir     string // as errors show it
 	options Options
 	closing atomic.Bool
 	// flushed is closed when the last large batch has left memory.
@@ -51,18 +54,21 @@ func Open(dir string, id Identity, options Options) (*DB, error) {
 	if options.FS == nil {
 		options.FS = vfs.Default
 	}
+	if options.ShownDir == "" {
+		options.ShownDir = dir
+	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	db := &DB{dir: dir, options: options}
+	db := &DB{dir: options.ShownDir, options: options}
 	if err := MakeDir(options.FS, dir); err != nil {
-		return nil, explain(dir, err)
+		return nil, explain(db.dir, err)
 	}
 	popts, release := db.pebbleOptions()
 	defer release()
 	inner, err := pebble.Open(dir, popts)
 	if err != nil {
-		return nil, explain(dir, err)
+		return nil, explain(db.dir, err)
 	}
 	db.pebble = inner
 	if err := db.checkIdentity(id); err != nil {
