@@ -1,6 +1,10 @@
 package state
 
-import "github.com/btcsuite/btcd/wire/v2"
+import (
+	"bytes"
+
+	"github.com/btcsuite/btcd/wire/v2"
+)
 
 // Coin is an unspent output. It is immutable once it is shared; Script may
 // alias a block's bytes only while that block is being connected: whoever
@@ -12,11 +16,33 @@ type Coin struct {
 	Coinbase   bool
 }
 
+// inlineScriptBytes is how long a script may be to lie in one allocation with
+// its coin; the usual forms are at most 35 bytes.
+const inlineScriptBytes = 40
+
+// NewCoin makes a coin with its own copy of script. Usual scripts share one
+// allocation with the coin, and none shares memory with another coin.
+func NewCoin(valueUnits int64, script []byte, height int32, coinbase bool) *Coin {
+	if len(script) > inlineScriptBytes {
+		own := append(make([]byte, 0, len(script)), script...)
+		return &Coin{ValueUnits: valueUnits, Script: own, Height: height, Coinbase: coinbase}
+	}
+	both := &struct {
+		Coin
+		script [inlineScriptBytes]byte
+	}{Coin: Coin{ValueUnits: valueUnits, Height: height, Coinbase: coinbase}}
+	n := copy(both.script[:], script)
+	both.Script = both.script[:n:n]
+	return &both.Coin
+}
+
 // Clone gives a coin that shares no memory with c.
-func (c *Coin) Clone() *Coin {
-	d := *c
-	d.Script = append(make([]byte, 0, len(c.Script)), c.Script...)
-	return &d
+func (c *Coin) Clone() *Coin { return NewCoin(c.ValueUnits, c.Script, c.Height, c.Coinbase) }
+
+// Equal reports whether two coins say the same.
+func (c *Coin) Equal(d *Coin) bool {
+	return c.ValueUnits == d.ValueUnits && c.Height == d.Height && c.Coinbase == d.Coinbase &&
+		bytes.Equal(c.Script, d.Script)
 }
 
 // Unspendable reports whether an output with this script can never be spent
