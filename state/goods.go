@@ -156,3 +156,14 @@ func DecodeTotals(value []byte) (Totals, error) {
 	}
 	return t, t.Check()
 }
+
+// EncodeLimit is the value under KeyAllowance: measures, u64 little-endian.
+func EncodeLimit(limit int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(limit)) }
+
+// DecodeLimit reads what EncodeLimit wrote.
+func DecodeLimit(value []byte) (int64, error) {
+	if len(value) != 8 || value[7] >= 0x80 {
+		return 0, fmt.Errorf("stored allowance %x is damaged", value)
+	}
+	return int64(binary.LittleEndian.Uint64(value)), nil
+}

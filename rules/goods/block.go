@@ -1,0 +1,187 @@
+package goods
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"granary/base/check"
+	"granary/params"
+	"granary/state"
+	"granary/state/tree"
+)
+
+// Block judges the goods side of one block. It is made by Begin, used by one
+// goroutine, and thrown away after Finish or after its first error.
+type Block struct {
+	charter  *params.Charter
+	height   int32
+	over     *state.Overlay
+	treasury []byte
+
+	totals       state.Totals
+	touched      map[string]bool // state keys written so far
+	events       []Event
+	coinbaseDone bool
+}
+
+// Begin starts the block at height, 1 or more, on the chain of charter. over
+// is the block's overlay in the state after the parent, as far as goods go;
+// coins are never read from it. An error is the world's.
+func Begin(charter *params.Charter, height int32, over *state.Overlay) (*Block, error) {
+	check.Must(charter != nil && height >= 1, "goods rules begin with a charter at height 1, not %d", height)
+	value, err := over.Goods(state.KeyTotals())
+	if err != nil {
+		return nil, fmt.Errorf("read goods totals: %w", err)
+	}
+	if (value == nil) != (height == 1) {
+		return nil, fmt.Errorf("the goods state does not belong below block %d: rebuild it with --reindex", height)
+	}
+	totals, err := state.DecodeTotals(value)
+	if err != nil {
+		return nil, err
+	}
+	return &Block{
+		charter: charter, height: height, over: over, treasury: TreasuryScript(charter.ID()),
+		totals: totals, touched: make(map[string]bool),
+	}, nil
+}
+
+// Tx judges and applies the next transaction of the block, never the
+// coinbase; spent[i] is the coin of input i. It may alias the block. An error
+// is a RuleError or the world's.
+func (g *Block) Tx(tx *state.Tx, spent []*state.Coin) error {
+	check.Must(!g.coinbaseDone, "goods rules: a transaction after the coinbase was judged")
+	a, err := g.judge(tx, spent)
+	if err != nil {
+		return err
+	}
+	if a.record != nil {
+		if err := a.record.apply(a); err != nil {
+			return err
+		}
+	}
+	g.addFlow(&a.flow)
+	g.notePaid(tx, false)
+	return nil
+}
+
+// CheckTx judges a transaction as the only one of a block at height on top of
+// view, the state at height-1: what the mempool asks. Nothing is changed.
+// spent may hold coins that view does not have. A transaction that spends the
+// continuation of a seat whose own transaction is not in view is not known
+// for one: the mempool must not take children of seat transactions.
+func CheckTx(charter *params.Charter, height int32, view state.View, tx *state.Tx, spent []*state.Coin) error {
+	g, err := Begin(charter, height, state.NewOverlay(view, 0))
+	if err != nil {
+		return err
+	}
+	_, err = g.judge(tx, spent)
+	return err
+}
+
+// action is one transaction on its way through the rules.
+type action struct {
+	g      *Block
+	tx     *state.Tx
+	spent  []*state.Coin
+	flow   flow
+	record Record // nil for most
+	seats  []spentSeat
+}
+
+// judge checks every rule of a transaction and changes nothing.
+func (g *Block) judge(tx *state.Tx, spent []*state.Coin) (*action, error) {
+	check.Must(len(spent) == len(tx.Msg.TxIn), "goods rules: %d coins for %d inputs", len(spent), len(tx.Msg.TxIn))
+	a := &action{g: g, tx: tx, spent: spent}
+	var err error
+	if a.flow, err = g.flowOf(tx.Msg, spent); err != nil {
+		return nil, err
+	}
+	if a.record, err = findRecord(tx.Msg, g.height); err != nil {
+		return nil, err
+	}
+	if a.seats, err = g.spentSeats(tx.Msg, spent); err != nil {
+		return nil, err
+	}
+	switch {
+	case a.record != nil:
+		err = a.record.check(a)
+	case len(a.seats) > 0:
+		first := a.seats[0]
+		err = check.Rule(CodeSeatRecord, "input %d spends the seat of %s without a record: add one, rotate at least", first.input, first.seat.ID())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, a.checkTreasuryInputs()
+}
+
+// set writes a state key; nil removes it. The tree follows in Finish.
+func (g *Block) set(key, value []byte) error {
+	g.touched[string(key)] = true
+	if err := g.over.SetGoods(key, value); err != nil {
+		return fmt.Errorf("write goods state: %w", err)
+	}
+	return nil
+}
+
+// Finish closes the block after Coinbase: it compares L with the UTXO set,
+// writes the totals and brings the commitment tree up to date. It gives what
+// happened, in block order.
+func (g *Block) Finish() ([]Event, error) {
+	check.Must(g.coinbaseDone, "goods rules: Finish before Coinbase")
+	err := g.totals.Check()
+	check.Must(err == nil, "goods totals after block %d: %v", g.height, err)
+	if err := g.set(state.KeyTotals(), g.totals.Encode()); err != nil {
+		return nil, err
+	}
+	keys := make([]string, 0, len(g.touched))
+	for key := range g.touched {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	changes := make([]state.GoodsChange, 0, len(keys))
+	for _, key := range keys {
+		now, err := g.over.Goods([]byte(key))
+		if err != nil {
+			return nil, fmt.Errorf("read goods state: %w", err)
+		}
+		changes = append(changes, state.GoodsChange{Key: []byte(key), New: now})
+	}
+	if _, err := tree.Update(g.over, changes); err != nil {
+		return nil, fmt.Errorf("commitment tree: %w", err)
+	}
+	check.Invariant(func() error { _, err := tree.Check(g.over); return err })
+	return g.events, nil
+}
+
+// ErrUnclean is what Revert's error wraps when undo and state do not belong
+// together: the data on disk is damaged.
+var ErrUnclean = errors.New("the goods undo does not fit the goods state")
+
+// Revert takes a block's goods changes back (Delta.Goods of its connection,
+// ascending by key) and brings the commitment tree with them, so that over
+// holds every byte as it was below that block.
+func Revert(over *state.Overlay, changes []state.GoodsChange) error {
+	back := make([]state.GoodsChange, len(changes))
+	for i, c := range changes {
+		if state.IsNodeKey(c.Key) || i > 0 && bytes.Compare(changes[i-1].Key, c.Key) >= 0 || len(c.Key) == 0 {
+			return fmt.Errorf("%w: key %x is out of place", ErrUnclean, c.Key)
+		}
+		now, err := over.Goods(c.Key)
+		if err != nil {
+			return fmt.Errorf("read goods state: %w", err)
+		}
+		if !bytes.Equal(now, c.New) || (now == nil) != (c.New == nil) {
+			return fmt.Errorf("%w: key %x is not as the block left it", ErrUnclean, c.Key)
+		}
+		if err := over.SetGoods(c.Key, c.Old); err != nil {
+			return fmt.Errorf("write goods state: %w", err)
+		}
+		back[i] = state.GoodsChange{Key: c.Key, New: c.Old}
+	}
+	_, err := tree.Update(over, back)
+	return err
+}

@@ -1,0 +1,40 @@
+package goods
+
+import (
+	"bytes"
+
+	"github.com/btcsuite/btcd/txscript/v2"
+
+	"granary/base/check"
+	"granary/params"
+	"granary/state"
+)
+
+// TreasuryScript is the output script that only the goods rules open: OP_16
+// and a push of the charter id. Stock Bitcoin nodes see an unknown witness
+// version.
+func TreasuryScript(id params.CharterID) []byte {
+	return append([]byte{txscript.OP_16, txscript.OP_DATA_32}, id[:]...)
+}
+
+// checkTreasuryInputs: treasury outputs are spent only as a record says, and
+// no record known here spends any.
+func (a *action) checkTreasuryInputs() error {
+	for i, coin := range a.spent {
+		if a.g.isTreasury(coin.Script) {
+			return check.Rule(CodeTreasurySpend, "input %d spends the treasury and no record allows it", i)
+		}
+	}
+	return nil
+}
+
+func (g *Block) isTreasury(script []byte) bool { return bytes.Equal(script, g.treasury) }
+
+// notePaid tells followers what was paid into the treasury.
+func (g *Block) notePaid(tx *state.Tx, coinbase bool) {
+	for i, out := range tx.Msg.TxOut {
+		if g.isTreasury(out.PkScript) {
+			g.events = append(g.events, TreasuryPaid{Out: outpoint(tx, i), Units: out.Value, Coinbase: coinbase})
+		}
+	}
+}
