@@ -1,0 +1,61 @@
+package mempool
+
+import "slices"
+
+// Reason says why an entry left the pool.
+type Reason uint8
+
+// The reasons. Came is that of an entry that came.
+const (
+	Came      Reason = iota
+	Confirmed        // it is in a block
+	Conflict         // a block spent its inputs otherwise
+	ForRoom          // others pay more for the room
+	Expired          // it waited for two weeks
+	Reorg            // the blocks it depended on were lost
+)
+
+var reasonNames = [...]string{"came", "confirmed", "conflict", "for room", "expired", "reorganisation"}
+
+// String is the reason for a log.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+// Change is one entry that came or left.
+type Change struct {
+	Entry *Entry
+	Added bool
+	Why   Reason
+}
+
+type watcher struct{ f func(Change) }
+
+// Watch calls f for every change from now on, in order, until cancel is
+// called. f runs with the pool locked: it must be quick and must not call the
+// pool.
+func (p *Pool) Watch(f func(Change)) (cancel func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := &watcher{f}
+	p.watchers = append(p.watchers, w)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if i := slices.Index(p.watchers, w); i >= 0 {
+			p.watchers = slices.Delete(p.watchers, i, i+1)
+		}
+	}
+}
+
+func (p *Pool) tell(c Change) {
+	if p.muted {
+		return
+	}
+	for _, w := range p.watchers {
+		w.f(c)
+	}
+}
