@@ -1,0 +1,201 @@
+package template
+
+import (
+	"container/heap"
+	"slices"
+
+	"granary/base/check"
+	"granary/mempool"
+	"granary/mempool/policy"
+	"granary/params"
+)
+
+// maxFailures is how many packages in a row may not fit before a nearly full
+// block is called full.
+const maxFailures = 1_000
+
+// nearlyFullWeight is the room below which a block may be called full.
+const nearlyFullWeight = reserveWeight
+
+// node is a candidate with what it and its ancestors that are not yet in the
+// block weigh and pay.
+type node struct {
+	mempool.Candidate
+	index             int // in the list of candidates
+	children          []int
+	weight            int64
+	feeUnits          int64
+	heapIndex         int // -1 outside of the heap
+	included, refused bool
+	mark              int
+}
+
+// chooser picks packages by the fee rate of a candidate with its ancestors.
+type chooser struct {
+	draft *draft
+	nodes []*node
+	heap  []*node // best on top
+	marks int
+}
+
+// choose fills the block from the candidates: the seat lane in order of
+// arrival, then the best package until nothing fits.
+func (d *draft) choose(candidates []mempool.Candidate) error {
+	c := &chooser{draft: d, nodes: make([]*node, len(candidates))}
+	for i, candidate := range candidates {
+		c.nodes[i] = &node{Candidate: candidate, index: i, heapIndex: -1}
+		for _, parent := range candidate.Parents {
+			c.nodes[parent].children = append(c.nodes[parent].children, i)
+		}
+	}
+	for _, n := range c.nodes {
+		if n.Seat {
+			if err := c.take([]*node{n}); err != nil {
+				return err
+			}
+		}
+	}
+	return c.run()
+}
+
+// run takes packages until the block is full or nothing is left.
+func (c *chooser) run() error {
+	for _, n := range c.nodes {
+		if n.included || n.refused {
+			continue
+		}
+		for _, a := range c.ancestors(n) {
+			n.weight += a.Weight
+			n.feeUnits += a.FeeUnits
+		}
+		n.heapIndex = len(c.heap)
+		c.heap = append(c.heap, n)
+	}
+	heap.Init(c)
+	failures := 0
+	for len(c.heap) > 0 {
+		n := c.heap[0]
+		heap.Pop(c)
+		if n.refused || n.included {
+			continue
+		}
+		if c.draft.weight+n.weight > params.MaxBlockWeight {
+			failures++
+			if failures > maxFailures && c.draft.weight > params.MaxBlockWeight-nearlyFullWeight {
+				return nil
+			}
+			continue
+		}
+		if err := c.take(c.ancestors(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ancestors lists n and its ancestors that are not in the block, parents
+// first.
+func (c *chooser) ancestors(n *node) []*node {
+	c.marks++
+	n.mark = c.marks
+	list := []*node{n}
+	for i := 0; i < len(list); i++ {
+		for _, p := range list[i].Parents {
+			if parent := c.nodes[p]; parent.mark != c.marks && !parent.included {
+				parent.mark = c.marks
+				list = append(list, parent)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b *node) int { return a.index - b.index })
+	return list
+}
+
+// take includes a package. Where the rules refuse one of it, that one and all
+// that depends on it are out; the error is the world's.
+func (c *chooser) take(list []*node) error {
+	for _, n := range list {
+		err := c.draft.include(n.Tx)
+		if check.AsRule(err) != nil {
+			for _, d := range c.descendants(n) {
+				d.refused = true
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		n.included = true
+		for _, d := range c.descendants(n)[1:] {
+			if d.heapIndex >= 0 {
+				d.weight -= n.Weight
+				d.feeUnits -= n.FeeUnits
+				heap.Fix(c, d.heapIndex)
+			}
+		}
+	}
+	return nil
+}
+
+// descendants lists n and all that depends on it.
+func (c *chooser) descendants(n *node) []*node {
+	c.marks++
+	n.mark = c.marks
+	list := []*node{n}
+	for i := 0; i < len(list); i++ {
+		for _, k := range list[i].children {
+			if child := c.nodes[k]; child.mark != c.marks {
+				child.mark = c.marks
+				list = append(list, child)
+			}
+		}
+	}
+	return list
+}
+
+// Len implements heap.Interface.
+func (c *chooser) Len() int { return len(c.heap) }
+
+// Less implements heap.Interface: the better payer first, of equals the one
+// that comes first in the list.
+func (c *chooser) Less(i, j int) bool {
+	a, b := c.heap[i], c.heap[j]
+	feeA, weightA := a.rate()
+	feeB, weightB := b.rate()
+	if order := policy.CompareRates(feeA, weightA, feeB, weightB); order != 0 {
+		return order > 0
+	}
+	return a.index < b.index
+}
+
+// rate is what a miner earns per weight by taking n now: what its package
+// pays, but not more than n itself, for its ancestors may be taken alone.
+func (n *node) rate() (feeUnits, weight int64) {
+	if policy.CompareRates(n.FeeUnits, n.Weight, n.feeUnits, n.weight) < 0 {
+		return n.FeeUnits, n.Weight
+	}
+	return n.feeUnits, n.weight
+}
+
+// Swap implements heap.Interface.
+func (c *chooser) Swap(i, j int) {
+	c.heap[i], c.heap[j] = c.heap[j], c.heap[i]
+	c.heap[i].heapIndex, c.heap[j].heapIndex = i, j
+}
+
+// Push implements heap.Interface.
+func (c *chooser) Push(x any) {
+	n := x.(*node)
+	n.heapIndex = len(c.heap)
+	c.heap = append(c.heap, n)
+}
+
+// Pop implements heap.Interface.
+func (c *chooser) Pop() any {
+	last := len(c.heap) - 1
+	n := c.heap[last]
+	c.heap[last] = nil
+	c.heap = c.heap[:last]
+	n.heapIndex = -1
+	return n
+}

@@ -1,0 +1,265 @@
+package template
+
+import (
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"granary/base/check"
+	"granary/base/hash"
+	"granary/mempool/policy"
+	"granary/params"
+	"granary/rules/block"
+	"granary/rules/goods"
+	"granary/rules/script"
+	"granary/state"
+)
+
+const (
+	// reserveWeight and reserveSigOpCost are the least that is kept for the
+	// header, the count of transactions and the coinbase, as Core keeps.
+	reserveWeight    = 4_000
+	reserveSigOpCost = 400
+	// headerWeight is what a block weighs without its transactions.
+	headerWeight = params.WitnessScaleFactor * (80 + 9)
+	// commitmentWeight is what the witness commitment adds to the coinbase:
+	// an output, marker, flag and witness; and what a larger amount or count
+	// could add.
+	commitmentWeight = params.WitnessScaleFactor*(8+1+38) + 2 + 34 + 64
+)
+
+// draft is a block on its way: the state after what is in it so far.
+type draft struct {
+	builder *Builder
+	tip     *state.Header
+	view    state.View
+	miner   []byte
+	height  int32
+	median  int64
+	flags   script.Flags
+
+	over  *state.Overlay
+	goods *goods.Block // nil without charter
+	// rebuilds counts how often the state was started over.
+	rebuilds int
+
+	msg        *wire.MsgBlock
+	fees       []int64
+	sigOps     []int64
+	feesUnits  int64
+	weight     int64
+	sigOpCost  int64
+	included   []*state.Tx
+	spentCoins [][]*state.Coin
+}
+
+func (b *Builder) begin(tip *state.Header, v state.View, miner []byte) (*draft, error) {
+	r := b.o.Rules
+	d := &draft{
+		builder: b, tip: tip, view: v, miner: miner,
+		height: tip.Height + 1, median: tip.MedianTimePast(),
+		flags: script.BlockFlags(r.Net, tip.Height+1, nil),
+		msg:   &wire.MsgBlock{},
+	}
+	draftCoinbase, err := coinbase(r, d.height, v, 1, miner)
+	if err != nil {
+		return nil, err
+	}
+	d.msg.AddTransaction(draftCoinbase) //nolint:errcheck // never fails
+	d.weight = max(reserveWeight, headerWeight+commitmentWeight+state.TxWeight(draftCoinbase))
+	d.sigOpCost = max(reserveSigOpCost, script.SigOpCost(draftCoinbase, nil, d.flags))
+	d.fees, d.sigOps = []int64{0}, []int64{script.SigOpCost(draftCoinbase, nil, d.flags)}
+	return d, d.reset()
+}
+
+// reset starts the state over from the parent's.
+func (d *draft) reset() error {
+	d.over = state.NewOverlay(d.view, 64)
+	if d.builder.o.Rules.Charter == nil {
+		return nil
+	}
+	var err error
+	d.goods, err = goods.Begin(d.builder.o.Rules.Charter, d.height, d.over)
+	return err
+}
+
+// include puts tx at the end of the block if it can stand there; the block is
+// as it was otherwise.
+func (d *draft) include(tx *state.Tx) error {
+	r := d.builder.o.Rules
+	if err := r.CheckTx(tx); err != nil {
+		return err
+	}
+	if block.IsCoinbase(tx.Msg) {
+		return check.Rule("bad-cb-multiple", "%v is a coinbase", tx.Txid)
+	}
+	weight := tx.Weight()
+	if d.weight+weight > params.MaxBlockWeight {
+		return check.Rule("bad-blk-weight", "no room for %v", tx.Txid)
+	}
+	if err := r.CheckFinal(tx, d.height, d.lockTimeNow()); err != nil {
+		return err
+	}
+	spent, err := d.coins(tx)
+	if err != nil {
+		return err
+	}
+	feeUnits, err := r.CheckTxInputs(tx, spent, d.height)
+	if err != nil {
+		return err
+	}
+	if err := r.CheckSequenceLocks(tx, spent, d.tip); err != nil {
+		return err
+	}
+	sigOpCost := script.SigOpCost(tx.Msg, spent, d.flags)
+	if d.sigOpCost+sigOpCost > params.MaxBlockSigOpsCost {
+		return check.Rule("bad-blk-sigops", "no room for the signature checks of %v", tx.Txid)
+	}
+	if err := d.apply(tx, spent); err != nil {
+		return err
+	}
+	d.included = append(d.included, tx)
+	d.spentCoins = append(d.spentCoins, spent)
+	d.msg.AddTransaction(tx.Msg) //nolint:errcheck // never fails
+	d.fees, d.sigOps = append(d.fees, feeUnits), append(d.sigOps, sigOpCost)
+	d.feesUnits += feeUnits
+	d.weight += weight
+	d.sigOpCost += sigOpCost
+	return nil
+}
+
+// lockTimeNow is what lock times are held against: BIP113's median where it
+// holds, the block's own time before.
+func (d *draft) lockTimeNow() int64 {
+	if d.height >= d.builder.o.Rules.Net.CSVHeight {
+		return d.median
+	}
+	return max(d.builder.o.Clock.Now().Unix(), minTime(d.builder.o.Rules, d.tip))
+}
+
+// coins finds what tx spends, nil for what is not there.
+func (d *draft) coins(tx *state.Tx) ([]*state.Coin, error) {
+	spent := make([]*state.Coin, len(tx.Msg.TxIn))
+	for i, in := range tx.Msg.TxIn {
+		coin, err := d.over.Coin(in.PreviousOutPoint)
+		if err != nil {
+			return nil, err
+		}
+		spent[i] = coin
+	}
+	return spent, nil
+}
+
+// maxRebuilds bounds the work that refused goods transactions cause.
+const maxRebuilds = 50
+
+// apply moves the state by one transaction. Where the goods rules refuse it,
+// the state is built up again from the transactions before; after many of
+// those the block goes on without records.
+func (d *draft) apply(tx *state.Tx, spent []*state.Coin) error {
+	if d.rebuilds >= maxRebuilds && policy.HasRecord(tx.Msg) {
+		return check.RuleKind(check.Policy, "goods-template-full", "too many records were refused in this block")
+	}
+	refused := d.step(tx, spent)
+	if refused == nil || check.AsRule(refused) == nil {
+		return refused
+	}
+	d.rebuilds++
+	if err := d.reset(); err != nil {
+		return err
+	}
+	for i, before := range d.included {
+		if err := d.step(before, d.spentCoins[i]); err != nil {
+			return err
+		}
+	}
+	return refused
+}
+
+func (d *draft) step(tx *state.Tx, spent []*state.Coin) error {
+	for _, in := range tx.Msg.TxIn {
+		if _, err := d.over.Spend(in.PreviousOutPoint); err != nil {
+			return err
+		}
+	}
+	if d.goods != nil {
+		if err := d.goods.Tx(tx, spent); err != nil {
+			return err
+		}
+	}
+	for i, out := range tx.Msg.TxOut {
+		if state.Unspendable(out.PkScript) {
+			continue
+		}
+		op := wire.OutPoint{Hash: tx.Txid, Index: uint32(i)}
+		coin := &state.Coin{ValueUnits: out.Value, Script: out.PkScript, Height: d.height}
+		if err := d.over.Create(op, coin, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkScripts runs the scripts of everything included by the block's flags.
+func (d *draft) checkScripts(checker *script.Checker) error {
+	if checker == nil {
+		return nil
+	}
+	jobs := make([]script.Job, len(d.included))
+	for i, tx := range d.included {
+		jobs[i] = script.Job{Tx: tx, Spent: d.spentCoins[i], Flags: d.flags, TxIndex: i + 1}
+	}
+	return checker.Check(jobs)
+}
+
+// finish makes the coinbase and the header, and tests the whole.
+func (d *draft) finish(extraNonce uint64) (*Template, error) {
+	r := d.builder.o.Rules
+	first, err := coinbase(r, d.height, d.view, d.feesUnits, d.miner)
+	if err != nil {
+		return nil, err
+	}
+	if d.height >= r.Net.SegwitHeight {
+		d.commit(first)
+	}
+	d.msg.Transactions[0] = first
+	d.msg.Header.Version = r.ComputeVersion(d.tip)
+	d.msg.Header.PrevBlock = d.tip.Hash
+	t := &Template{
+		Block: d.msg, Parent: d.tip, Height: d.height,
+		FeesUnits: d.feesUnits, Fees: d.fees, SigOpCosts: d.sigOps,
+		rules: r, script: block.HeightScript(d.height), branch: d.branch(),
+	}
+	t.SetExtraNonce(extraNonce)
+	t.SetTime(d.now())
+	if err := selfTest(r, d.msg, d.tip, d.view); err != nil {
+		return nil, err
+	}
+	t.Weight = int64(d.msg.SerializeSizeStripped()*3 + d.msg.SerializeSize())
+	return t, nil
+}
+
+// commit adds the witness commitment to a coinbase: its form is the rules',
+// its hash is made of the ids that are known already.
+func (d *draft) commit(coinbase *wire.MsgTx) {
+	block.AddWitnessCommitment(&wire.MsgBlock{Transactions: []*wire.MsgTx{coinbase}})
+	wtxids := make([]chainhash.Hash, 1+len(d.included))
+	for i, tx := range d.included {
+		wtxids[1+i] = tx.Wtxid
+	}
+	sum := block.WitnessCommitment(wtxids, coinbase.TxIn[0].Witness[0])
+	script := coinbase.TxOut[len(coinbase.TxOut)-1].PkScript
+	copy(script[len(script)-len(sum):], sum[:])
+}
+
+// branch is the way from the coinbase to the Merkle root.
+func (d *draft) branch() []chainhash.Hash {
+	txids := make([]chainhash.Hash, 1+len(d.included))
+	for i, tx := range d.included {
+		txids[1+i] = tx.Txid
+	}
+	return hash.MerkleBranch(txids, 0)
+}
+
+func (d *draft) now() time.Time { return d.builder.o.Clock.Now() }
