@@ -12,6 +12,7 @@ import (
 // ready; it is not safe for concurrent use.
 type hash160 struct {
 	ripemd hash.Hash
+	once   [32]byte // here and not on the stack, which would escape
 	buf    [20]byte
 }
 
@@ -19,8 +20,8 @@ func (h *hash160) sum(data []byte) [20]byte {
 	if h.ripemd == nil {
 		h.ripemd = ripemd160.New()
 	}
-	once := sha256.Sum256(data)
+	h.once = sha256.Sum256(data)
 	h.ripemd.Reset()
-	h.ripemd.Write(once[:])
+	h.ripemd.Write(h.once[:])
 	return [20]byte(h.ripemd.Sum(h.buf[:0]))
 }

@@ -13,6 +13,17 @@ import (
 
 // interpreter runs inputs of one transaction through btcsuite's script engine,
 // sharing what it can between them. It is not safe for concurrent use.
+//
+// Where txscript v2.0.0 is known to differ from Bitcoin Core:
+//   - Without DERSig it reads signatures more strictly than Core's lax reader.
+//     Templates use the lax one; other scripts matter only for a mainnet block
+//     below height 363,725 that Bitcoin never had.
+//   - NullFail looks away where the key, or a number of the signature, is out
+//     of range: a policy, which then lets a little more pass.
+//   - Without CLTV (CSV), DiscourageUpgradableNops forbids its opcode; no set
+//     of flags in use has the one without the other.
+//   - A Schnorr S beyond the group order is reduced instead of refused. Nobody
+//     can make such a signature hold; templates refuse it in any case.
 type interpreter struct {
 	tx       *wire.MsgTx
 	spent    []*state.Coin
@@ -40,7 +51,7 @@ func (vm *interpreter) run(input int, flags Flags) (err error) {
 	defer func() {
 		if trouble := recover(); trouble != nil {
 			check.Assume(false)
-			err = fmt.Errorf("the script interpreter gave up: %v", trouble)
+			err = gaveUp{trouble}
 		}
 	}()
 	if vm.prevouts == nil {
@@ -54,6 +65,11 @@ func (vm *interpreter) run(input int, flags Flags) (err error) {
 	}
 	return engine.Execute()
 }
+
+// gaveUp is a panic of the interpreter.
+type gaveUp struct{ trouble any }
+
+func (g gaveUp) Error() string { return fmt.Sprintf("the script interpreter gave up: %v", g.trouble) }
 
 // prepare hashes what the inputs share. No signature cache is used: btcsuite's
 // keeps one entry for each digest, so that the signatures of a multisig evict
@@ -100,8 +116,10 @@ func refusal(kind check.Kind, code check.Code, job *Job, input int, reason strin
 // reasonOf names the interpreter's error as Bitcoin Core does.
 func reasonOf(err error, flags Flags) string {
 	var scriptErr txscript.Error
-	if !errors.As(err, &scriptErr) {
-		return err.Error()
+	if panicked := (gaveUp{}); errors.As(err, &panicked) {
+		return panicked.Error()
+	} else if !errors.As(err, &scriptErr) {
+		return reasonSchnorr // a taproot key or signature that does not parse
 	}
 	if scriptErr.ErrorCode == txscript.ErrMinimalData && flags&MinimalData == 0 {
 		return reasonUnknown

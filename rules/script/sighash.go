@@ -39,9 +39,10 @@ type hasher struct {
 	// i starts at blank[inputsAt+41*i], the outputs at blank[outputsAt].
 	blank               []byte
 	inputsAt, outputsAt int
+	unsequenced         []byte // blank up to the outputs, sequences zero
 
-	buf []byte
-	sha hash.Hash
+	buf, out []byte
+	sha      hash.Hash
 }
 
 // midstate says which shared parts a hasher has computed.
@@ -52,6 +53,7 @@ const (
 	haveDouble
 	haveTaproot
 	haveBlank
+	haveUnsequenced
 )
 
 // blankInputBytes is an input without script: outpoint, length 0, sequence.
@@ -84,21 +86,25 @@ func (h *hasher) legacy(input int, scriptCode []byte, hashType uint32) [32]byte 
 		h.sha.Write(h.buf)
 		h.writeSigned(input, scriptCode)
 	case base == hashNone || base == hashSingle:
-		h.sha.Write(h.blank[:h.inputsAt])
-		h.writeWithoutSequences(0, input)
-		h.writeSigned(input, scriptCode)
-		h.writeWithoutSequences(input+1, len(h.tx.TxIn))
+		h.fillUnsequenced()
+		h.writeInputs(h.unsequenced, input, scriptCode)
 	default:
-		at := h.inputsAt + blankInputBytes*input
-		h.sha.Write(h.blank[:at])
-		h.writeSigned(input, scriptCode)
-		h.sha.Write(h.blank[at+blankInputBytes : h.outputsAt])
+		h.writeInputs(h.blank, input, scriptCode)
 	}
 	h.writeOutputs(input, base)
 	h.buf = binary.LittleEndian.AppendUint32(h.buf[:0], h.tx.LockTime)
 	h.buf = binary.LittleEndian.AppendUint32(h.buf, hashType)
 	h.sha.Write(h.buf)
 	return h.sumTwice()
+}
+
+// writeInputs writes version and inputs from a serialization without scripts,
+// the script put into the input that is being signed.
+func (h *hasher) writeInputs(blank []byte, input int, scriptCode []byte) {
+	at := h.inputsAt + blankInputBytes*input
+	h.sha.Write(blank[:at])
+	h.writeSigned(input, scriptCode)
+	h.sha.Write(blank[at+blankInputBytes : h.outputsAt])
 }
 
 // writeSigned writes the input that is being signed, with its script.
@@ -109,16 +115,6 @@ func (h *hasher) writeSigned(input int, scriptCode []byte) {
 	h.sha.Write(h.buf)
 	h.sha.Write(scriptCode)
 	h.sha.Write(h.blank[at+37 : at+41])
-}
-
-// writeWithoutSequences writes the inputs from <= i < to with sequence zero.
-func (h *hasher) writeWithoutSequences(from, to int) {
-	for i := from; i < to; i++ {
-		at := h.inputsAt + blankInputBytes*i
-		h.buf = append(h.buf[:0], h.blank[at:at+37]...)
-		h.buf = append(h.buf, 0, 0, 0, 0)
-		h.sha.Write(h.buf)
-	}
 }
 
 // writeOutputs writes what a hash type covers of the outputs.
@@ -161,6 +157,19 @@ func (h *hasher) fillBlank() {
 	h.blank = b
 }
 
+// fillUnsequenced copies version and inputs of blank with sequences zero: what
+// the hash types that cover no or one output see of the other inputs.
+func (h *hasher) fillUnsequenced() {
+	if h.have&haveUnsequenced != 0 {
+		return
+	}
+	h.have |= haveUnsequenced
+	h.unsequenced = append(h.unsequenced[:0], h.blank[:h.outputsAt]...)
+	for at := h.inputsAt; at < h.outputsAt; at += blankInputBytes {
+		clear(h.unsequenced[at+37 : at+41])
+	}
+}
+
 // segwitV0 is BIP143's signature hash over scriptCode.
 func (h *hasher) segwitV0(input int, scriptCode []byte, hashType uint32) [32]byte {
 	h.fillDouble()
@@ -189,7 +198,7 @@ func (h *hasher) segwitV0(input int, scriptCode []byte, hashType uint32) [32]byt
 	case base != hashSingle && base != hashNone:
 		b = append(b, h.outputs2[:]...)
 	case base == hashSingle && input < len(h.tx.TxOut):
-		one := sha256.Sum256(appendOutput(nil, h.tx.TxOut[input]))
+		one := h.oneOutput(input)
 		one = sha256.Sum256(one[:])
 		b = append(b, one[:]...)
 	default:
@@ -200,6 +209,12 @@ func (h *hasher) segwitV0(input int, scriptCode []byte, hashType uint32) [32]byt
 	h.buf = b
 	once := sha256.Sum256(b)
 	return sha256.Sum256(once[:])
+}
+
+// oneOutput hashes the output beside an input, which must exist.
+func (h *hasher) oneOutput(input int) [32]byte {
+	h.out = appendOutput(h.out[:0], h.tx.TxOut[input])
+	return sha256.Sum256(h.out)
 }
 
 // taprootPrefix is BIP341's tag hash, twice, and the epoch byte.
@@ -249,7 +264,7 @@ func (h *hasher) taprootKey(input int, hashType byte) (digest [32]byte, ok bool)
 		b = binary.LittleEndian.AppendUint32(b, uint32(input))
 	}
 	if outputs == hashSingle {
-		one := sha256.Sum256(appendOutput(nil, h.tx.TxOut[input]))
+		one := h.oneOutput(input)
 		b = append(b, one[:]...)
 	}
 	h.buf = b
