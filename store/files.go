@@ -66,7 +66,7 @@ func (s *Store) AppendBlock(raw []byte) (state.FilePos, error) {
 		return state.FilePos{}, s.failed
 	}
 	at := s.place.ends[s.meta.current].block
-	if !s.meta.hasCurrent || at+blockfile.HeadBytes+int64(len(raw)) > params.MaxBlockFileBytes {
+	if !s.meta.hasCurrent || at+blockfile.HeadBytes+int64(len(raw)) > s.options.fileBytes {
 		if err := s.nextFile(); err != nil {
 			return state.FilePos{}, s.fail(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"slices"
 
-	"granary/params"
 	"granary/state"
 	"granary/store/blockfile"
 )
@@ -23,7 +22,7 @@ func (s *Store) Prune(headers iter.Seq[*state.Header], upTo int32, targetBytes i
 	if s.failed != nil {
 		return 0, s.failed
 	}
-	upTo = min(upTo, s.tip.Height-params.MinBlocksToKeep)
+	upTo = min(upTo, s.tip.Height-s.options.keepBlocks)
 	var doomed []uint32
 	byFile := blocksByFile(headers)
 	left := s.FileBytes()

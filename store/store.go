@@ -54,6 +54,9 @@ type Options struct {
 
 	// scratch: a state without block and undo files.
 	scratch bool
+	// fileBytes and keepBlocks stand in for the limits of params in tests.
+	fileBytes  int64
+	keepBlocks int32
 }
 
 // Store is an open data directory. See the package for who may call what.
@@ -116,6 +119,9 @@ func newStore(options Options) *Store {
 	check.Must(options.Net != nil, "store without a network")
 	if options.FS == nil {
 		options.FS = vfs.Default
+	}
+	if options.fileBytes == 0 {
+		options.fileBytes, options.keepBlocks = params.MaxBlockFileBytes, params.MinBlocksToKeep
 	}
 	s := &Store{
 		options: options, log: options.Log,

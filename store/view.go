@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -157,6 +156,7 @@ func (s *Store) RangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error {
 
 // coinWalk merges the coins on the disk with the changes that wait.
 type coinWalk struct {
+	store   *Store
 	it      *kv.Iter
 	more    bool
 	changes func() *coins.Change
@@ -175,7 +175,7 @@ func (s *Store) walkCoins() (*coinWalk, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &coinWalk{it: it, more: it.Next(), changes: s.coins.DirtySorted()}
+	w := &coinWalk{store: s, it: it, more: it.Next(), changes: s.coins.DirtySorted()}
 	w.change = w.changes()
 	return w, nil
 }
@@ -211,13 +211,13 @@ func (w *coinWalk) next() bool {
 
 func (w *coinWalk) fromDisk() {
 	if len(w.it.Key()) != 1+coins.KeyBytes {
-		w.err = fmt.Errorf("coin key of %d bytes", len(w.it.Key()))
+		w.err = w.store.damaged("coin key of %d bytes", len(w.it.Key()))
 		return
 	}
 	w.key = coins.Key(w.it.Key()[1:])
 	if w.coin, w.err = coins.DecodeCoin(w.it.Value()); w.err != nil {
 		op := w.key.OutPoint()
-		w.coin, w.err = nil, fmt.Errorf("coin %v: %w", &op, w.err)
+		w.coin, w.err = nil, w.store.damaged("coin %v: %v", &op, w.err)
 	}
 }
 

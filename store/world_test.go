@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,9 @@ import (
 	"granary/params"
 	"granary/state"
 )
+
+// errDiffers marks what was read without an error and is wrong.
+var errDiffers = errors.New("silent divergence")
 
 // world is the naive oracle: it makes synthetic blocks on a Store and knows,
 // for every header, the whole state after it, as plain maps.
@@ -183,6 +187,16 @@ func (s *snapshot) reverse() *state.Delta {
 	return d
 }
 
+// headerAbove gives a fresh node for the block with that hash if it belongs on
+// parent.
+func (w *world) headerAbove(parent *state.Header, hash chainhash.Hash) *state.Header {
+	var raw wire.BlockHeader
+	if err := raw.Deserialize(bytes.NewReader(w.blocks[hash])); err != nil || raw.PrevBlock != parent.Hash {
+		return nil
+	}
+	return state.NewHeader(&raw, parent)
+}
+
 // connect mints a block on the tip and connects it.
 func (w *world) connect(s *Store, spends, creates, bodyBytes int) error {
 	h, d, u := w.mint(s.Tip(), spends, creates, bodyBytes)
@@ -204,7 +218,7 @@ func (w *world) disconnect(s *Store) error {
 func (w *world) same(s *Store) error {
 	want := w.states[s.Tip().Hash]
 	if want == nil {
-		return fmt.Errorf("tip %s was never made", s.Tip().Hash)
+		return fmt.Errorf("%w: tip %s was never made", errDiffers, s.Tip().Hash)
 	}
 	if err := want.sameCoins(s); err != nil {
 		return err
@@ -218,23 +232,25 @@ func (s *snapshot) sameCoins(view *Store) error {
 	err := view.RangeCoins(func(op wire.OutPoint, c *state.Coin) bool {
 		n++
 		if !sameCoin(c, s.coins[op]) {
-			bad = fmt.Errorf("coin %v is %+v, not %+v", &op, c, s.coins[op])
+			bad = fmt.Errorf("%w: coin %v is %+v, not %+v", errDiffers, &op, c, s.coins[op])
 		}
 		if last != nil && (bytes.Compare(last.Hash[:], op.Hash[:]) > 0 || (last.Hash == op.Hash && last.Index >= op.Index)) {
-			bad = fmt.Errorf("coin %v is out of order", &op)
+			bad = fmt.Errorf("%w: coin %v is out of order", errDiffers, &op)
 		}
 		last = &op
 		return bad == nil
 	})
-	if err != nil || bad != nil {
-		return fmt.Errorf("%w, %w", err, bad)
+	if err := errors.Join(bad, err); err != nil {
+		return err
 	}
 	if n != len(s.coins) {
-		return fmt.Errorf("%d coins, not %d", n, len(s.coins))
+		return fmt.Errorf("%w: %d coins, not %d", errDiffers, n, len(s.coins))
 	}
 	for op, want := range s.coins {
-		if got, err := view.Coin(op); err != nil || !sameCoin(got, want) {
-			return fmt.Errorf("coin %v reads %+v, %w", &op, got, err)
+		if got, err := view.Coin(op); err != nil {
+			return err
+		} else if !sameCoin(got, want) {
+			return fmt.Errorf("%w: coin %v reads %+v", errDiffers, &op, got)
 		}
 	}
 	return nil
@@ -254,11 +270,13 @@ func (s *snapshot) sameGoods(view *Store) error {
 		return err
 	}
 	if fmt.Sprint(got) != fmt.Sprint(s.goods) {
-		return fmt.Errorf("goods are %v, not %v", got, s.goods)
+		return fmt.Errorf("%w: goods are %v, not %v", errDiffers, got, s.goods)
 	}
 	for key, want := range s.goods {
-		if value, err := view.Goods([]byte(key)); err != nil || string(value) != want {
-			return fmt.Errorf("goods %q reads %q, %w", key, value, err)
+		if value, err := view.Goods([]byte(key)); err != nil {
+			return err
+		} else if string(value) != want {
+			return fmt.Errorf("%w: goods %q reads %q", errDiffers, key, value)
 		}
 	}
 	return nil
@@ -280,7 +298,7 @@ func (w *world) files(s *Store, headers []*state.Header) error {
 				return err
 			}
 			if !bytes.Equal(raw, w.blocks[h.Hash]) {
-				return fmt.Errorf("block %s reads wrong", h.Hash)
+				return fmt.Errorf("%w: block %s", errDiffers, h.Hash)
 			}
 		}
 		if h.Status&state.StatusHaveUndo != 0 {
@@ -289,7 +307,7 @@ func (w *world) files(s *Store, headers []*state.Header) error {
 				return err
 			}
 			if !bytes.Equal(encodeUndo(u), encodeUndo(w.undos[h.Hash])) {
-				return fmt.Errorf("undo of %s reads wrong", h.Hash)
+				return fmt.Errorf("%w: undo of %s", errDiffers, h.Hash)
 			}
 		}
 	}

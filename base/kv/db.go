@@ -40,6 +40,7 @@ type DB struct {
 	pebble  *pebble.DB
 	dir     string // as errors show it
 	options Options
+	opened  atomic.Bool
 	closing atomic.Bool
 	// flushed is closed when the last large batch has left memory.
 	flushed <-chan struct{}
@@ -66,15 +67,31 @@ func Open(dir string, id Identity, options Options) (*DB, error) {
 	}
 	popts, release := db.pebbleOptions()
 	defer release()
-	inner, err := pebble.Open(dir, popts)
+	inner, err := openPebble(dir, popts)
 	if err != nil {
 		return nil, explain(db.dir, err)
 	}
 	db.pebble = inner
+	db.opened.Store(true)
 	if err := db.checkIdentity(id); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// openPebble opens Pebble, which panics with the error where a marker file's
+// folder cannot be synced.
+func openPebble(dir string, popts *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			cause, isError := caught.(error)
+			if !isError {
+				panic(caught)
+			}
+			db, err = nil, cause
+		}
+	}()
+	return pebble.Open(dir, popts)
 }
 
 func (db *DB) pebbleOptions() (popts *pebble.Options, release func()) {
@@ -84,7 +101,7 @@ func (db *DB) pebbleOptions() (popts *pebble.Options, release func()) {
 	cache := pebble.NewCache(cacheBytes)
 	logger := &logger{db}
 	popts = &pebble.Options{
-		FS:                 db.options.FS,
+		FS:                 &watchedFS{db.options.FS, db},
 		Cache:              cache,
 		FormatMajorVersion: formatPebble,
 		MemTableSize:       uint64(memTableBytes),
