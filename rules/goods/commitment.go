@@ -2,6 +2,7 @@ package goods
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
@@ -35,6 +36,17 @@ func CommitmentScript(id params.CharterID, root chainhash.Hash) []byte {
 // next block commits to: 32 zero bytes before block 1.
 func Root(view state.GoodsView) (chainhash.Hash, error) { return tree.Root(view) }
 
+// witnessCommitment is the output that BIP141 takes for the witness
+// commitment, the last one of its form, or -1.
+func witnessCommitment(msg *wire.MsgTx) int {
+	for i, out := range slices.Backward(msg.TxOut) {
+		if len(out.PkScript) >= 38 && bytes.HasPrefix(out.PkScript, witnessPrefix) {
+			return i
+		}
+	}
+	return -1
+}
+
 // checkCommitment: one goods commitment, right, and last but for a witness
 // commitment after it.
 func (g *Block) checkCommitment(msg *wire.MsgTx) error {
@@ -52,7 +64,10 @@ func (g *Block) checkCommitment(msg *wire.MsgTx) error {
 		return check.Rule(CodeCommitmentMissing, "the coinbase does not commit to the goods state")
 	}
 	last := len(msg.TxOut) - 1
-	if w := msg.TxOut[last].PkScript; len(w) >= 38 && bytes.HasPrefix(w, witnessPrefix) {
+	if witness := witnessCommitment(msg); witness >= 0 {
+		if witness != last {
+			return check.Rule(CodeCommitmentPosition, "the witness commitment is output %d, it must be the last, %d", witness, last)
+		}
 		last--
 	}
 	if at != last {

@@ -123,22 +123,23 @@ func (r *recount) launchValues() error {
 	if r.total == 0 {
 		return nil
 	}
-	expect := map[string][]byte{string(state.KeyParameters()): r.charter.Parameters.Encode()}
+	type entry struct{ key, value []byte }
+	expect := []entry{{state.KeyParameters(), r.charter.Parameters.Encode()}}
 	for i := range r.charter.Goods {
-		expect[string(state.KeyGood(uint16(i)))] = r.charter.Goods[i].Encode()
+		expect = append(expect, entry{state.KeyGood(uint16(i)), r.charter.Goods[i].Encode()})
 	}
 	for i := range r.charter.Custodians {
 		for _, a := range r.charter.Custodians[i].Allowances {
-			expect[string(state.KeyAllowance(uint16(i), a.Good))] = state.EncodeLimit(a.Limit)
+			expect = append(expect, entry{state.KeyAllowance(uint16(i), a.Good), state.EncodeLimit(a.Limit)})
 		}
 	}
-	for key, want := range expect {
-		got, err := r.view.Goods([]byte(key))
+	for _, want := range expect {
+		got, err := r.view.Goods(want.key)
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(got, want) {
-			return fmt.Errorf("key %x is %x, the charter says %x", key, got, want)
+		if !bytes.Equal(got, want.value) {
+			return fmt.Errorf("key %x is %x, the charter says %x", want.key, got, want.value)
 		}
 	}
 	if want := len(expect) + 1 + 2*r.charter.SeatCount(); r.total != want {

@@ -1,0 +1,200 @@
+package goods_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"granary/params"
+	"granary/rules/goods"
+	"granary/state"
+	"granary/state/tree"
+)
+
+const docPath = "../../docs/goods-rules.md"
+
+// vector is one line of the page's vectors.
+type vector struct {
+	name  string
+	bytes []byte
+}
+
+// byteVectors are the vectors of docs/goods-rules.md, made by the code.
+func byteVectors(t *testing.T) []vector {
+	t.Helper()
+	w := newWorld(t)
+	id := w.charter.ID()
+	open := *w.charter
+	open.Base = params.CharterNetwork{Base: params.BaseSignetOpen}
+	opened, err := params.NewCharter(open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	openID := opened.ID()
+	var txid chainhash.Hash
+	for i := range txid {
+		txid[i] = byte(i)
+	}
+	seat := state.Seat{
+		Role: state.RoleAuditor, Index: 1, Name: "Second auditor",
+		Out: wire.OutPoint{Hash: txid, Index: 3}, Script: keyScript(9), Height: 101,
+	}
+	totals := state.Totals{CirculatingUnits: 700, PoolUnits: 2_000, EscrowUnits: 300, UTXOUnits: 3_000}
+	left, right := tree.LeafHash([]byte("A"), []byte("x")), tree.LeafHash([]byte("C"), nil)
+	small := newWorld(t)
+	small.goods = map[string][]byte{"A": []byte("x"), "C": {}}
+	root, err := tree.Update(overlayInto(small), []state.GoodsChange{{Key: []byte("A"), New: []byte("x")}, {Key: []byte("C"), New: []byte{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	present, err := tree.Prove(small, []byte("A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors := []vector{
+		{"charter.canonical", w.charter.Canonical()},
+		{"charter.id", id[:]},
+		{"treasury.script", goods.TreasuryScript(id)},
+		{"open.id", openID[:]},
+		{"open.challenge", opened.SignetChallenge()},
+		{"key.totals", state.KeyTotals()},
+		{"key.parameters", state.KeyParameters()},
+		{"key.good.258", state.KeyGood(258)},
+		{"key.allowance.1.258", state.KeyAllowance(1, 258)},
+		{"key.auditor.1", seat.Key()},
+		{"key.outpoint", state.KeyOutpoint(seat.Out)},
+		{"value.totals", totals.Encode()},
+		{"value.parameters", w.charter.Parameters.Encode()},
+		{"value.good.2", w.charter.Goods[2].Encode()},
+		{"value.allowance", state.EncodeLimit(4_000_000)},
+		{"value.seat", seat.Encode()},
+		{"value.outpoint", state.EncodeSeatOutpoint(seat.Role, seat.Index)},
+		{"record.rotate", goods.RecordScript(goods.Rotate{})},
+		{"commitment.empty", goods.CommitmentScript(id, chainhash.Hash{})},
+		{"leaf.A.x", left[:]},
+		{"leaf.C.empty", right[:]},
+		{"root.A.C", root[:]},
+		{"node.A.C", small.goods["\x00\x00\x06\x40"]},
+		{"proof.A", present.Encode()},
+	}
+	return append(vectors, blockVectors(t, w)...)
+}
+
+// overlayInto lets the tree write into a world's map.
+func overlayInto(w *world) tree.ReadWriter { return worldWriter{w} }
+
+type worldWriter struct{ *world }
+
+func (w worldWriter) SetGoods(key, value []byte) error {
+	w.goods[string(key)] = value
+	if value == nil {
+		delete(w.goods, string(key))
+	}
+	return nil
+}
+
+func blockVectors(t *testing.T, w *world) []vector {
+	t.Helper()
+	a := w.begin()
+	cb := a.coinbase()
+	var raw bytes.Buffer
+	if err := cb.SerializeNoWitness(&raw); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.finish(cb); err != nil {
+		t.Fatal(err)
+	}
+	root, err := goods.Root(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := w.begin().coinbase()
+	return []vector{
+		{"block1.coinbase", raw.Bytes()},
+		{"block1.root", root[:]},
+		{"block2.commitment", next.TxOut[1].PkScript},
+	}
+}
+
+// The page states the bytes; the code must make the same.
+func TestPageVectors(t *testing.T) {
+	page, err := os.ReadFile(docPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```vectors\n")
+	if !found {
+		t.Fatal("the page has no vectors")
+	}
+	block, _, _ := strings.Cut(rest, "```")
+	stated := map[string]string{}
+	name := ""
+	for _, line := range strings.Split(block, "\n") {
+		if before, after, isNew := strings.Cut(line, " = "); isNew {
+			name, line = before, after
+		}
+		stated[name] += strings.TrimSpace(line)
+	}
+	var made strings.Builder
+	ok := true
+	for _, v := range byteVectors(t) {
+		text := hex.EncodeToString(v.bytes)
+		if stated[v.name] != text {
+			ok = false
+			t.Errorf("%s: the page says %.80s, the code %.80s", v.name, stated[v.name], text)
+		}
+		delete(stated, v.name)
+		fmt.Fprintf(&made, "%s = ", v.name)
+		for i := 0; len(text) > 0; i++ {
+			n := min(len(text), 96)
+			if i > 0 {
+				made.WriteString("  ")
+			}
+			made.WriteString(text[:n] + "\n")
+			text = text[n:]
+		}
+	}
+	for name := range stated {
+		if name != "" {
+			t.Errorf("the page has a vector %q that the code does not make", name)
+		}
+	}
+	if !ok {
+		t.Logf("the code makes:\n%s", made.String())
+	}
+}
+
+// Every code is on the page, and every "goods-" code of the page is known.
+func TestPageCodes(t *testing.T) {
+	page, err := os.ReadFile(docPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("codes.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, part := range strings.Split(string(source), `"`) {
+		if strings.HasPrefix(part, "goods-") {
+			known[part] = true
+			if !strings.Contains(string(page), "`"+part+"`") {
+				t.Errorf("code %s is not on the page", part)
+			}
+		}
+	}
+	for _, part := range strings.Split(string(page), "`") {
+		if strings.HasPrefix(part, "goods-") && !strings.Contains(part, " ") && !strings.Contains(part, ".") && !known[part] {
+			t.Errorf("the page has %s, the code has not", part)
+		}
+	}
+	if len(known) < 20 {
+		t.Fatalf("%d codes found", len(known))
+	}
+}

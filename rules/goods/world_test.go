@@ -1,0 +1,276 @@
+package goods_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"granary/params"
+	"granary/rules/goods"
+	"granary/state"
+	"granary/state/tree"
+)
+
+// world is a chain in maps: the state, and what takes each block back.
+type world struct {
+	t       testing.TB
+	charter *params.Charter
+	net     *params.Network
+	coins   map[wire.OutPoint]*state.Coin
+	goods   map[string][]byte
+	height  int32
+	undo    []undo
+	granted uint32
+}
+
+type undo struct {
+	delta *state.Delta
+	goods map[string][]byte // the whole state before, to compare with
+}
+
+func keyScript(n byte) []byte { return append([]byte{0x00, 20}, bytes.Repeat([]byte{n}, 20)...) }
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	charter, err := params.DemoCharter(params.DemoScripts{
+		Custodians: [2][]byte{keyScript(1), keyScript(2)},
+		Auditors:   [3][]byte{keyScript(3), keyScript(4), keyScript(5)},
+		Council:    keyScript(6),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := charter.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, charter: charter, net: net, coins: map[wire.OutPoint]*state.Coin{}, goods: map[string][]byte{}}
+}
+
+func (w *world) Coin(op wire.OutPoint) (*state.Coin, error) { return w.coins[op], nil }
+func (w *world) Goods(key []byte) ([]byte, error)           { return w.goods[string(key)], nil }
+
+func (w *world) GoodsRange(from, to []byte, f func(key, value []byte) bool) error {
+	for _, key := range slices.Sorted(maps.Keys(w.goods)) {
+		if key >= string(from) && (to == nil || key < string(to)) && !f([]byte(key), w.goods[key]) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (w *world) rangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error {
+	for op, coin := range w.coins {
+		if !f(op, coin) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func txOf(msg *wire.MsgTx) *state.Tx {
+	tx := state.NewTx(msg)
+	return tx
+}
+
+// subsidy is that of the next block.
+func (w *world) subsidy() int64 { return w.net.SubsidyUnits(w.height + 1) }
+
+// attempt is one block under judgement on top of the world.
+type attempt struct {
+	w    *world
+	over *state.Overlay
+	g    *goods.Block
+	fees int64
+}
+
+func (w *world) begin() *attempt {
+	w.t.Helper()
+	over := state.NewOverlay(w, 0)
+	g, err := goods.Begin(w.charter, w.height+1, over)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &attempt{w: w, over: over, g: g}
+}
+
+// spentBy gives the coins a transaction spends, nil where one is missing.
+func (a *attempt) spentBy(msg *wire.MsgTx) []*state.Coin {
+	spent := make([]*state.Coin, len(msg.TxIn))
+	for i, in := range msg.TxIn {
+		spent[i], _ = a.over.Coin(in.PreviousOutPoint)
+		if spent[i] == nil {
+			a.w.t.Fatalf("input %d: no coin at %v", i, in.PreviousOutPoint)
+		}
+	}
+	return spent
+}
+
+// tx judges a transaction and, if it is valid, moves the coins.
+func (a *attempt) tx(msg *wire.MsgTx) error {
+	spent := a.spentBy(msg)
+	if err := a.g.Tx(txOf(msg), spent); err != nil {
+		return err
+	}
+	for i, in := range msg.TxIn {
+		a.fees += spent[i].ValueUnits
+		if _, err := a.over.Spend(in.PreviousOutPoint); err != nil {
+			return err
+		}
+	}
+	for _, out := range msg.TxOut {
+		a.fees -= out.Value
+	}
+	return a.create(msg, false)
+}
+
+func (a *attempt) create(msg *wire.MsgTx, coinbase bool) error {
+	for i, out := range msg.TxOut {
+		if state.Unspendable(out.PkScript) {
+			continue
+		}
+		op := wire.OutPoint{Hash: msg.TxHash(), Index: uint32(i)}
+		coin := &state.Coin{ValueUnits: out.Value, Script: out.PkScript, Height: a.w.height + 1, Coinbase: coinbase}
+		if err := a.over.Create(op, coin, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var minerScript = keyScript(0x77)
+
+// coinbase is a valid one for what was judged so far.
+func (a *attempt) coinbase() *wire.MsgTx {
+	a.w.t.Helper()
+	msg := wire.NewMsgTx(2)
+	height := binary.LittleEndian.AppendUint32([]byte{4}, uint32(a.w.height+1))
+	msg.AddTxIn(wire.NewTxIn(wire.NewOutPoint(&chainhash.Hash{}, wire.MaxPrevOutIndex), height, nil))
+	outs, err := goods.CoinbaseOutputs(a.w.charter, a.w.height+1, a.w, a.w.subsidy(), a.fees, minerScript)
+	if err != nil {
+		a.w.t.Fatal(err)
+	}
+	msg.TxOut = outs
+	return msg
+}
+
+// finish closes the block and moves the world.
+func (a *attempt) finish(coinbase *wire.MsgTx) ([]goods.Event, error) {
+	w := a.w
+	if err := a.g.Coinbase(txOf(coinbase), w.subsidy(), a.fees); err != nil {
+		return nil, err
+	}
+	if err := a.create(coinbase, true); err != nil {
+		return nil, err
+	}
+	events, err := a.g.Finish()
+	if err != nil {
+		return nil, err
+	}
+	delta := a.over.Changes(state.IsNodeKey)
+	w.undo = append(w.undo, undo{delta, maps.Clone(w.goods)})
+	w.apply(delta)
+	w.height++
+	return events, nil
+}
+
+func (w *world) apply(d *state.Delta) {
+	for _, c := range d.Spent {
+		delete(w.coins, c.Out)
+	}
+	for _, c := range d.Created {
+		w.coins[c.Out] = c.Coin
+	}
+	for _, c := range slices.Concat(d.Goods, d.Nodes) {
+		if c.New == nil {
+			delete(w.goods, string(c.Key))
+		} else {
+			w.goods[string(c.Key)] = c.New
+		}
+	}
+}
+
+// disconnect takes the last block back through Revert and compares every
+// byte, nodes included, with what was there before.
+func (w *world) disconnect() {
+	w.t.Helper()
+	last := w.undo[len(w.undo)-1]
+	w.undo = w.undo[:len(w.undo)-1]
+	over := state.NewOverlay(w, 0)
+	if err := goods.Revert(over, last.delta.Goods); err != nil {
+		w.t.Fatal(err)
+	}
+	w.apply(over.Changes(state.IsNodeKey))
+	if !maps.EqualFunc(w.goods, last.goods, bytes.Equal) {
+		w.t.Fatalf("height %d: taking the block back left other goods bytes", w.height)
+	}
+	for _, c := range last.delta.Created {
+		delete(w.coins, c.Out)
+	}
+	for _, c := range last.delta.Spent {
+		w.coins[c.Out] = c.Coin
+	}
+	w.height--
+}
+
+// mine adds n blocks without transactions.
+func (w *world) mine(n int) {
+	w.t.Helper()
+	for range n {
+		a := w.begin()
+		if _, err := a.finish(a.coinbase()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// grant puts an ordinary coin into circulation, as a draw will one day.
+func (w *world) grant(units int64) wire.OutPoint {
+	w.t.Helper()
+	w.granted++
+	op := wire.OutPoint{Hash: chainhash.HashH([]byte("grant")), Index: w.granted}
+	w.coins[op] = &state.Coin{ValueUnits: units, Script: keyScript(0x99), Height: w.height}
+	totals, err := goods.ReadTotals(w)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	totals.CirculatingUnits += units
+	totals.UTXOUnits += units
+	over := state.NewOverlay(w, 0)
+	if err := over.SetGoods(state.KeyTotals(), totals.Encode()); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := tree.Update(over, []state.GoodsChange{{Key: state.KeyTotals(), New: totals.Encode()}}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.apply(over.Changes(state.IsNodeKey))
+	w.undo = nil // blocks below a grant cannot be taken back
+	return op
+}
+
+func (w *world) check() {
+	w.t.Helper()
+	if err := goods.CheckState(w.charter, w, w.rangeCoins); err != nil {
+		w.t.Fatalf("height %d: %v", w.height, err)
+	}
+}
+
+func (w *world) seat(role state.Role, index uint16) state.Seat {
+	w.t.Helper()
+	seats, err := goods.ReadSeats(w)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range seats {
+		if s.Role == role && s.Index == index {
+			return s
+		}
+	}
+	w.t.Fatalf("no seat %v %d", role, index)
+	return state.Seat{}
+}
