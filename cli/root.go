@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"granary/config"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+}
+
+// usageError is a command line that was not understood.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// exitError carries an exit code of its own; an empty text prints nothing.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+
+// Main runs the process's command line and gives its exit code.
+func Main() int {
+	return run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Environ()})
+}
+
+// run is Main with everything injected.
+func run(ctx context.Context, args []string, io streams) int {
+	root := newRoot(&io)
+	root.SetArgs(singleDashes(args))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var exit *exitError
+	var usage *usageError
+	switch {
+	case errors.As(err, &exit):
+		if exit.text != "" {
+			fmt.Fprintln(io.err, exit.text)
+		}
+		return exit.code
+	case errors.As(err, &usage):
+		fmt.Fprintf(io.err, "granary: %s (see granary --help)\n", oneLine(err))
+		return exitUsage
+	}
+	fmt.Fprintf(io.err, "granary: %s\n", oneLine(err))
+	return exitFailed
+}
+
+// oneLine folds errors that were joined.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+func newRoot(io *streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "granary",
+		Short: "A Bitcoin node whose coins stand for goods",
+		Long: "granary validates Bitcoin's rules in full and, on a chain with a charter, the goods\n" +
+			"rules: no coin circulates unless live, attested goods stand behind it.\n\n" +
+			"Start with: granary up",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Errorf("unknown command %q", args[0])}
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetIn(io.in)
+	root.SetOut(io.out)
+	root.SetErr(io.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(
+		newUp(io), newNode(io), newImport(io), newCheck(io), newRPC(io), newCharter(io),
+		newBench(io), newConfig(io), newVersion(io), newMan(io),
+	)
+	return root
+}
+
+// arguments wraps an argument rule so that breaking it is a usage error.
+func arguments(rule cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := rule(cmd, args); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+}
+
+// singleDashes lets the options be written as Bitcoin Core's users write them
+// (-regtest, -rpcport=1): a known option behind one dash gets its second. What
+// follows the method of an rpc call is not touched.
+func singleDashes(args []string) []string {
+	known := make(map[string]bool)
+	for _, option := range config.Table() {
+		known[option.Name] = true
+	}
+	for _, name := range rpcFlagNames {
+		known[name] = true
+	}
+	out := make([]string, 0, len(args))
+	inRPC := false
+	for i, arg := range args {
+		if arg == "--" || (inRPC && !strings.HasPrefix(arg, "-")) {
+			return append(out, args[i:]...)
+		}
+		if arg == "rpc" && i == 0 {
+			inRPC = true
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if len(name) > 1 && strings.HasPrefix(arg, "-") && known[name] {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// chromium finds the browser; without one the test is skipped, or fails where
+// GRANARY_REQUIRE_BROWSER is set.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("GRANARY_REQUIRE_BROWSER") != "" {
+		t.Fatal("no Chromium here: install it (Debian: chromium)")
+	}
+	t.Skip("no Chromium here: the page is not tried in a browser (Debian: apt-get install chromium)")
+	return ""
+}
+
+// browse runs headless Chromium once and gives its output.
+func browse(t *testing.T, arguments ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	common := []string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
+		"--disable-background-networking", "--hide-scrollbars", "--force-color-profile=srgb",
+		"--user-data-dir=" + t.TempDir(),
+	}
+	command := exec.CommandContext(ctx, chromium(t), append(common, arguments...)...)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", command.Args, err, stderr.String())
+	}
+	return string(output)
+}
+
+// dump gives the document as it is after its scripts have run.
+func dump(t *testing.T, url string) string {
+	t.Helper()
+	return browse(t, "--virtual-time-budget=3000", "--dump-dom", url)
+}
+
+func TestBrowserDrawsTheHomePage(t *testing.T) {
+	chromium(t)
+	w := newWorld(t, 112, nil)
+	dom := dump(t, w.page.URL)
+	for what, want := range map[string]string{
+		"the height":             "Height 112",
+		"charts drawn by uPlot":  `class="chart drawn"`,
+		"a canvas":               "<canvas",
+		"ages counted by script": `data-ago=`,
+	} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("the page lacks %s (%q)", what, want)
+		}
+	}
+}
+
+func TestBrowserShowsEverythingWithoutScripts(t *testing.T) {
+	chromium(t)
+	w := newWorld(t, 112, nil)
+	// A browser that runs no script, as far as the page can tell.
+	quiet := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		w.server.ServeHTTP(&noScripts{writer}, request)
+	}))
+	defer quiet.Close()
+	dom := dump(t, quiet.URL)
+	for _, want := range []string{"Height 112", `<path class="curve"`, "In the treasury", "North silo"} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("without scripts the page lacks %q", want)
+		}
+	}
+	if strings.Contains(dom, "<canvas") {
+		t.Error("scripts ran")
+	}
+}
+
+// noScripts forbids every script by the content security policy.
+type noScripts struct{ http.ResponseWriter }
+
+func (n *noScripts) Write(body []byte) (int, error) {
+	n.Header().Set("Content-Security-Policy", "script-src 'none'")
+	return n.ResponseWriter.Write(body)
+}
+
+// TestBrowserScreenshots writes pictures of every page into
+// GRANARY_SCREENSHOTS for a person to look at.
+func TestBrowserScreenshots(t *testing.T) {
+	dir := os.Getenv("GRANARY_SCREENSHOTS")
+	if dir == "" {
+		t.Skip("GRANARY_SCREENSHOTS names no folder: no pictures are taken")
+	}
+	w := newWorld(t, 160, nil)
+	rotated, txid := w.rotation(t)
+	pages := map[string]string{
+		"home": "/", "blocks": "/blocks", "block": "/block/" + rotated.Hash.String(),
+		"tx": "/tx/" + txid.String() + "?block=" + rotated.Hash.String(), "seats": "/seats", "charter": "/charter",
+		"coinbase": "/block/1", "missing": "/search?q=nothing",
+	}
+	for name, path := range pages {
+		for form, size := range map[string]string{"phone": "390,844", "desktop": "1280,900"} {
+			for _, dark := range []bool{false, true} {
+				file := filepath.Join(dir, fmt.Sprintf("%s-%s%s.png", name, form, map[bool]string{true: "-dark"}[dark]))
+				arguments := []string{"--virtual-time-budget=3000", "--window-size=" + size, "--screenshot=" + file}
+				if dark {
+					arguments = append(arguments, "--blink-settings=preferredColorScheme=0")
+				}
+				browse(t, append(arguments, w.page.URL+path)...)
+			}
+		}
+	}
+}

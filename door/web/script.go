@@ -1,0 +1,73 @@
+package web
+
+import (
+	"encoding/hex"
+
+	"github.com/btcsuite/btcd/txscript/v2"
+
+	"granary/state"
+)
+
+// scriptView is an output script for a person.
+type scriptView struct {
+	Kind    string // "key hash", "script hash", "taproot", ...
+	Address string // "" where the script has none
+	Hex     string
+}
+
+// scriptKinds are the words for txscript's classes.
+var scriptKinds = map[txscript.ScriptClass]string{
+	txscript.PubKeyTy:              "public key",
+	txscript.PubKeyHashTy:          "key hash",
+	txscript.ScriptHashTy:          "script hash",
+	txscript.MultiSigTy:            "bare multisig",
+	txscript.NullDataTy:            "data",
+	txscript.WitnessV0PubKeyHashTy: "witness key hash",
+	txscript.WitnessV0ScriptHashTy: "witness script hash",
+	txscript.WitnessV1TaprootTy:    "taproot",
+	txscript.WitnessUnknownTy:      "unknown witness program",
+}
+
+// maxScriptHex bounds the script bytes that a page prints.
+const maxScriptHex = 1000
+
+func (s *Server) script(script []byte) scriptView {
+	view := scriptView{Kind: "script"}
+	if len(script) > maxScriptHex {
+		view.Hex = hex.EncodeToString(script[:maxScriptHex]) + "\u2026"
+	} else {
+		view.Hex = hex.EncodeToString(script)
+	}
+	if len(script) == 0 {
+		view.Kind = "anyone can spend"
+		return view
+	}
+	if len(script) > 10_000 {
+		return view
+	}
+	class, addresses, _, err := txscript.ExtractPkScriptAddrs(script, s.options.Net.Chain)
+	if err != nil {
+		return view
+	}
+	if words, ok := scriptKinds[class]; ok {
+		view.Kind = words
+	}
+	if len(addresses) == 1 && class != txscript.PubKeyTy && class != txscript.MultiSigTy {
+		view.Address = addresses[0].EncodeAddress()
+	}
+	return view
+}
+
+// outputRole says what an output is on a chain with a charter: "treasury",
+// "seat", "commitment", "record" or "".
+func (s *Server) outputRole(script []byte) string {
+	switch {
+	case s.treasuryScript() != "" && string(script) == s.treasuryScript():
+		return "treasury"
+	case len(script) >= 38 && string(script[:6]) == "\x6a\x24\xaa\x21\xa9\xed":
+		return "witness commitment"
+	case state.Unspendable(script):
+		return "data"
+	}
+	return ""
+}

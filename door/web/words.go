@@ -1,0 +1,106 @@
+package web
+
+import (
+	"fmt"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"granary/rules/goods"
+	"granary/state"
+)
+
+// wordsView is a goods record in words.
+type wordsView struct {
+	Title string   // "Rotation"
+	Short string   // for lists
+	Lines []string // whole sentences
+}
+
+// recordWords says what the record of a transaction does, nil where it has
+// none. undo is of the block that holds the transaction, nil for one that
+// waits: the goods changes in it tell which seat moved.
+func (s *Server) recordWords(txid chainhash.Hash, tx *wire.MsgTx, undo *state.Undo) *wordsView {
+	if s.options.Charter == nil || len(tx.TxOut) == 0 {
+		return nil
+	}
+	record, ok, err := goods.DecodeRecord(tx.TxOut[len(tx.TxOut)-1].PkScript)
+	if err != nil || !ok {
+		return nil
+	}
+	who := "a seat"
+	if seat := seatMovedBy(txid, undo); seat != nil {
+		who = seatName(seat)
+	}
+	name := record.Type().String()
+	words := &wordsView{Title: name, Short: name + " of " + who}
+	if _, isRotate := record.(goods.Rotate); isRotate {
+		words.Title, words.Short = "Rotation", "rotation of "+who
+		words.Lines = []string{
+			fmt.Sprintf("The seat of %s moves from input 0 to output 0: whoever can spend that output holds the office now.", who),
+			"Nothing else changes: this is how a key is replaced while the office lies idle.",
+		}
+	}
+	return words
+}
+
+func seatName(seat *state.Seat) string {
+	if seat.Name == "" {
+		return seat.ID()
+	}
+	return fmt.Sprintf("%s (%s)", seat.Name, seat.ID())
+}
+
+// seatMovedBy finds, in a block's goods changes, the seat that went to output
+// 0 of txid.
+func seatMovedBy(txid chainhash.Hash, undo *state.Undo) *state.Seat {
+	if undo == nil {
+		return nil
+	}
+	for i := range undo.Goods {
+		change := &undo.Goods[i]
+		if change.New == nil || len(change.Key) != 4 {
+			continue
+		}
+		seat, err := state.DecodeSeat(change.Key, change.New)
+		if err == nil && seat.Out == (wire.OutPoint{Hash: txid}) {
+			return seat
+		}
+	}
+	return nil
+}
+
+// nameSeats marks the ends of a transaction that carry a seat.
+func (s *Server) nameSeats(view *txView, undo *state.Undo) {
+	for i := range undo.Goods {
+		change := &undo.Goods[i]
+		if len(change.Key) != 4 {
+			continue
+		}
+		if seat, err := state.DecodeSeat(change.Key, change.New); change.New != nil && err == nil && seat.Out.Hash.String() == view.Txid {
+			if at := int(seat.Out.Index); at < len(view.Outputs) {
+				view.Outputs[at].Seat = "Seat of " + seatName(seat)
+			}
+		}
+		if change.Old == nil {
+			continue
+		}
+		if seat, err := state.DecodeSeat(change.Key, change.Old); err == nil {
+			for j := range view.Inputs {
+				if in := &view.Inputs[j]; in.Txid == seat.Out.Hash.String() && in.Index == seat.Out.Index {
+					in.Seat = "Seat of " + seatName(seat)
+				}
+			}
+		}
+	}
+}
+
+// dataRole says what an unspendable output carries.
+func (s *Server) dataRole(script []byte) (role, note string) {
+	if s.options.Charter != nil {
+		if record, ok, err := goods.DecodeRecord(script); err == nil && ok {
+			return "Goods record", "It says: " + record.Type().String() + "."
+		}
+	}
+	return "data", "Carries bytes, never coins."
+}
