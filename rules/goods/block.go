@@ -13,7 +13,9 @@ import (
 )
 
 // Block judges the goods side of one block. It is made by Begin, used by one
-// goroutine, and thrown away after Finish or after its first error.
+// goroutine, and thrown away after Finish or an error of the world. A
+// RuleError leaves it as it was, so that a template can go on without the
+// transaction.
 type Block struct {
 	charter  *params.Charter
 	height   int32
