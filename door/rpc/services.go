@@ -1,0 +1,28 @@
+package rpc
+
+import (
+	"granary/base/clock"
+	"granary/chain"
+	"granary/index/tx"
+	"granary/mempool"
+	"granary/mine/cpu"
+	"granary/rules/block"
+)
+
+// Services are what the door calls. All of them live until Close has
+// returned.
+type Services struct {
+	Chain *chain.Engine
+	Pool  *mempool.Pool
+	Rules block.Rules
+	// Miner makes the blocks of the generate methods.
+	Miner *cpu.Miner
+	// Clock is the chain's clock; setmocktime stops it.
+	Clock *clock.Mock
+	// TxIndex is nil without --txindex.
+	TxIndex *tx.Index
+	// PruneTargetBytes is the target of --prune, 0 where nothing is pruned
+	// by itself; Prune says that pruning is on at all.
+	Prune            bool
+	PruneTargetBytes int64
+}
