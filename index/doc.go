@@ -1,0 +1,7 @@
+// Package index is where the river is mapped: followers of the chain that
+// answer what the state alone cannot, each in a folder of its own and in a
+// database of its own. None of them is needed to judge a block; each can be
+// deleted and built again, or switched on later.
+//
+//	index/tx  transaction id → block and place
+package index
