@@ -26,22 +26,37 @@ func mustHash(s string) chainhash.Hash {
 	return *h
 }
 
-// needsBIP30 reports whether a block must be searched for transactions whose
-// outputs are there already. The search is left out only where it cannot find
-// any: ids can repeat only through a repeated coinbase, and coinbases differ
-//   - where BIP54 ties their lock time to the height since block 1,
-//   - where BIP34 holds since block 1, for no two heights' scripts begin alike,
-//   - on mainnet behind the known block of BIP34's start, up to the height
-//     where an older coinbase could be repeated.
-func (r Rules) needsBIP30(h *state.Header) bool {
-	if r.Net.BIP30Exceptions[h.Hash] || r.cleanup() || r.Net.BIP34Height <= 1 {
-		return false
+// bip30 says when a block is searched for transactions whose outputs are
+// there already.
+type bip30 uint8
+
+const (
+	bip30Never  bip30 = iota // Bitcoin Core does not search either
+	bip30First               // before anything else
+	bip30Behind              // only to name the reason of a refusal
+)
+
+// bip30Search picks when to search. Ids can repeat only through a repeated
+// coinbase: any other repeated transaction spends what is spent. Coinbases
+// differ where BIP54 ties their lock time to the height since block 1, and
+// where BIP34 holds since block 1, for no two heights' scripts begin alike. So
+// there a block that the search would refuse is refused anyway, and the search
+// only finds Core's reason for it. On mainnet it ends behind the known block
+// of BIP34's start, up to the height where an older coinbase could be repeated.
+func (r Rules) bip30Search(h *state.Header) bip30 {
+	if r.Net.BIP30Exceptions[h.Hash] {
+		return bip30Never
+	}
+	if r.cleanup() || r.Net.BIP34Height <= 1 {
+		return bip30Behind
 	}
 	if h.Height >= bip34ImpliesBIP30Until || r.Net.BIP34Hash == (chainhash.Hash{}) {
-		return true
+		return bip30First
 	}
-	start := h.Parent.Ancestor(r.Net.BIP34Height)
-	return start == nil || start.Hash != r.Net.BIP34Hash
+	if start := h.Parent.Ancestor(r.Net.BIP34Height); start == nil || start.Hash != r.Net.BIP34Hash {
+		return bip30First
+	}
+	return bip30Never
 }
 
 // checkBIP30: no output of the block is in the UTXO set.

@@ -22,6 +22,22 @@ import (
 //
 // An error is a RuleError, or one of view's.
 func (r Rules) Connect(b *state.Block, h *state.Header, view state.View, scripts *script.Checker) (*state.Delta, *state.Undo, []goods.Event, error) {
+	search := r.bip30Search(h)
+	if search == bip30First {
+		if err := checkBIP30(b, view); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	delta, undo, events, err := r.connect(b, h, view, scripts)
+	if check.AsRule(err) != nil && search == bip30Behind {
+		if repeated := checkBIP30(b, view); repeated != nil {
+			err = repeated
+		}
+	}
+	return delta, undo, events, err
+}
+
+func (r Rules) connect(b *state.Block, h *state.Header, view state.View, scripts *script.Checker) (*state.Delta, *state.Undo, []goods.Event, error) {
 	c, err := r.begin(b, h, view)
 	if err != nil {
 		return nil, nil, nil, err
@@ -67,11 +83,6 @@ func (r Rules) begin(b *state.Block, h *state.Header, view state.View) (*connect
 	n := len(b.Msg.Transactions)
 	if n == 0 || !IsCoinbase(b.Msg.Transactions[0]) {
 		return nil, check.Rule("bad-cb-missing", "the first transaction is not a coinbase")
-	}
-	if r.needsBIP30(h) {
-		if err := checkBIP30(b, view); err != nil {
-			return nil, err
-		}
 	}
 	ins, outs := 0, 0
 	for _, tx := range b.Msg.Transactions {

@@ -245,8 +245,9 @@ func TestBIP30(t *testing.T) {
 	l.extend(l.solve(l.plainBlock()))
 }
 
-// The search of BIP30 is left out only where it cannot find anything.
-func TestNeedsBIP30(t *testing.T) {
+// The search of BIP30 comes late only where it cannot decide, and is left out
+// only where Bitcoin Core leaves it out.
+func TestBIP30Search(t *testing.T) {
 	main := params.MainNet()
 	at := func(height int32, start chainhash.Hash) *state.Header {
 		anchor := headerAt(main.BIP34Height, 1)
@@ -258,34 +259,40 @@ func TestNeedsBIP30(t *testing.T) {
 		}
 		return &state.Header{Height: height, Parent: parent, Hash: hashOf(1)}
 	}
-	rules := Rules{Net: main}
+	excepted := mustHash("00000000000a4d0a398161ffc163c503763b1f4360639393e0e4c8e300e0caec")
+	far := &state.Header{Height: bip34ImpliesBIP30Until, Parent: at(main.BIP34Height+1, main.BIP34Hash)}
 	for _, c := range []struct {
-		name string
-		head *state.Header
-		want bool
+		name  string
+		rules Rules
+		head  *state.Header
+		want  bip30
 	}{
-		{"early", &state.Header{Height: 100, Parent: headerAt(99, 1)}, true},
-		{"excepted", &state.Header{Height: 91842, Parent: headerAt(91841, 1), Hash: mustHash("00000000000a4d0a398161ffc163c503763b1f4360639393e0e4c8e300e0caec")}, false},
-		{"just behind BIP34", at(main.BIP34Height+1, main.BIP34Hash), false},
-		{"another chain", at(main.BIP34Height+1, hashOf(5)), true},
+		{"early", Rules{Net: main}, &state.Header{Height: 100, Parent: headerAt(99, 1)}, bip30First},
+		{"excepted", Rules{Net: main}, &state.Header{Height: 91842, Parent: headerAt(91841, 1), Hash: excepted}, bip30Never},
+		{"just behind BIP34", Rules{Net: main}, at(main.BIP34Height+1, main.BIP34Hash), bip30Never},
+		{"another chain", Rules{Net: main}, at(main.BIP34Height+1, hashOf(5)), bip30First},
+		{"block 1,983,702 may repeat an old coinbase", Rules{Net: main}, far, bip30First},
+		{"BIP34 since block 1", Rules{Net: params.RegTest()}, far, bip30Behind},
+		{"BIP54 since block 1", Rules{Net: oldNet(), Charter: &params.Charter{}}, far, bip30Behind},
+		{"no BIP34", Rules{Net: oldNet()}, far, bip30First},
 	} {
-		if got := rules.needsBIP30(c.head); got != c.want {
+		if got := c.rules.bip30Search(c.head); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
-	far := &state.Header{Height: bip34ImpliesBIP30Until, Parent: at(main.BIP34Height+1, main.BIP34Hash)}
-	if !rules.needsBIP30(far) {
-		t.Error("block 1,983,702 may repeat an old coinbase")
-	}
-	if (Rules{Net: params.RegTest()}).needsBIP30(far) {
-		t.Error("BIP34 since block 1 leaves nothing to find")
-	}
-	if (Rules{Net: oldNet(), Charter: &params.Charter{}}).needsBIP30(far) {
-		t.Error("BIP54 since block 1 leaves nothing to find")
-	}
-	if !(Rules{Net: oldNet()}).needsBIP30(far) {
-		t.Error("without BIP34 the search is needed")
-	}
+}
+
+// A transaction of an earlier block again, outputs unspent: Core names BIP30,
+// though its inputs are spent too.
+func TestBIP30NamesTheReason(t *testing.T) {
+	l := regtest(t).grow(101)
+	tx := spend(one(l.coinbaseOut(1)), coin)
+	l.extend(l.solve(l.template(tx)))
+	_, err := l.judge(l.solve(l.template(tx)))
+	want(t, "unspent outputs", err, "bad-txns-BIP30", check.Consensus)
+	l.extend(l.solve(l.template(spend(one(wire.OutPoint{Hash: tx.TxHash()}), coin))))
+	_, err = l.judge(l.solve(l.template(tx)))
+	want(t, "spent outputs", err, "bad-txns-inputs-missingorspent", check.Consensus)
 }
 
 // Disconnect notices when block, undo and state do not belong together.

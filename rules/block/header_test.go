@@ -271,7 +271,7 @@ func TestHeightScript(t *testing.T) {
 	}
 }
 
-// No two heights' scripts begin alike: what lets needsBIP30 trust BIP34.
+// No two heights' scripts begin alike: what lets bip30Search trust BIP34.
 func TestHeightScriptsAreNoPrefixes(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	seen := map[string]int32{}

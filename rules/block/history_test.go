@@ -139,8 +139,9 @@ func TestMainnet277647(t *testing.T) {
 		if !sameState(view, before) {
 			t.Fatal("going back did not lead to the state there was")
 		}
-		bent := btcdCoins(t, testdata(t, "277647.utxostore.bz2"))
+		bent := view.clone()
 		op := b.Msg.Transactions[1].TxIn[0].PreviousOutPoint
+		bent.coins[op] = bent.coins[op].Clone()
 		bent.coins[op].Script[3] ^= 1
 		_, _, _, err = rules.Connect(b, head, bent, checker)
 		want(t, "a coin of another key", err, "mandatory-script-verify-flag-failed", 0)
