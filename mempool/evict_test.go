@@ -123,6 +123,13 @@ func TestFloorSinks(t *testing.T) {
 	if got := pass(floorHalfLife); got < high/2-1 || got > high/2+1 {
 		t.Errorf("after its half life the floor is %d, was %d", got, high)
 	}
+	// Another eviction stops it until the next block.
+	w.accept(w.spend(200_000, 1, w.ripe[8]))
+	high = w.pool.Info().MinUnitsPerKVB
+	if got := pass(floorHalfLife); got != high {
+		t.Errorf("the floor sank from %d to %d without a block", high, got)
+	}
+	w.mine()
 	if got := pass(20 * floorHalfLife); got != policy.MinRelayUnitsPerKVB {
 		t.Errorf("after long it is %d", got)
 	}

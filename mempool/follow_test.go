@@ -172,6 +172,27 @@ func TestLostBlocksAreBounded(t *testing.T) {
 	checkPool(t, w.pool)
 }
 
+// TestReorganisationFollowsCoins: a coin that a reorganisation confirmed anew,
+// higher up, is looked at again when that block goes.
+func TestReorganisationFollowsCoins(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	parent := w.spend(1000, 1, w.ripe[0])
+	w.mine(parent)
+	child := w.spendAfter(parent, 0)
+	w.accept(child)
+	w.hold = true
+	w.drop()
+	w.mine()
+	w.mine(parent)
+	w.release()
+	w.want(child)
+	w.hold = true
+	w.drop()
+	w.mine(w.spend(2000, 1, w.ripe[0])) // instead of the parent
+	w.release()
+	w.want()
+}
+
 func TestPruneIsNothing(t *testing.T) {
 	if err := newWorld(t, 1, nil).pool.Prune(5); err != nil {
 		t.Error(err)

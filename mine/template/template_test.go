@@ -10,6 +10,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
+	"granary/mempool"
 	"granary/params"
 	"granary/rules/block"
 	"granary/state"
@@ -109,6 +110,59 @@ func TestFeeOrder(t *testing.T) {
 	w.mine(1)
 	if n := w.pool.Info().Count; n != 0 {
 		t.Errorf("%d transactions are left", n)
+	}
+}
+
+// TestPackagesAreReckonedAnew: once a rich child has paid for the parent, the
+// poorer child stands for itself.
+func TestPackagesAreReckonedAnew(t *testing.T) {
+	w := newWorld(t, plain())
+	w.mine(102)
+	parent := w.accept(w.spend(150, 2, w.coinbaseOut(1)))
+	rich := w.accept(w.spend(9000, 1, out(parent, 0)))
+	poorer := w.accept(w.spend(2000, 1, out(parent, 1)))
+	between := w.accept(w.spend(1500, 1, w.coinbaseOut(2))) // more than parent and poorer together
+	wantTxs(t, w.build(), parent, rich, poorer, between)
+}
+
+// TestLaneBeforeFees: what travels in the seat lane goes in first.
+func TestLaneBeforeFees(t *testing.T) {
+	w := newWorld(t, plain())
+	w.mine(102)
+	dear := w.accept(w.spend(9000, 1, w.coinbaseOut(1)))
+	lane := w.spend(0, 1, w.coinbaseOut(2))
+	candidates := append(w.pool.Candidates(), mempool.Candidate{
+		Entry: &mempool.Entry{Tx: lane, Weight: lane.Weight(), Seat: true},
+	})
+	got, err := w.builder.build(anyone, 0, func(d *draft) error { return d.choose(candidates) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTxs(t, got, lane, dear)
+}
+
+// TestReserve fills a block to the last weight unit beside a large coinbase.
+func TestReserve(t *testing.T) {
+	w := newWorld(t, plain())
+	w.mine(103)
+	miner := append(make([]byte, 8_999), txscript.OP_TRUE)
+	got, err := w.builder.build(miner, 0, func(d *draft) error {
+		small := w.spend(10_000_000, 1, w.coinbaseOut(1))
+		if err := d.include(small); err != nil { // the count of transactions takes no more room later
+			return err
+		}
+		msg := w.spend(10_000_000, 1, w.coinbaseOut(2)).Msg
+		room := params.MaxBlockWeight - d.weight
+		for fill := room; state.TxWeight(msg) != room; fill += room - state.TxWeight(msg) {
+			msg.TxIn[0].Witness = wire.TxWitness{make([]byte, fill)}
+		}
+		return d.include(state.NewTx(msg))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Weight > params.MaxBlockWeight || got.Weight < params.MaxBlockWeight-1000 {
+		t.Errorf("weight is %d", got.Weight)
 	}
 }
 
