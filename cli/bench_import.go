@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +156,7 @@ func importOnce(ctx context.Context, flags *benchFlags, file string, skipScripts
 	if err = errors.Join(err, core.Close()); err != nil {
 		return nil, err
 	}
-	m.wall, m.cpu, m.peakBytes = time.Since(start), cpuTime()-before, peakMemory()
+	m.wall, m.cpu, m.peakBytes = time.Since(start), cpuTime()-before, peakMemory("self")
 	m.tip = fmt.Sprintf("tip %d %s", tip.Height, tip.Hash)
 	return m, nil
 }
@@ -170,18 +170,21 @@ func runAgainst(ctx context.Context, command, file string) (*measure, error) {
 	defer os.RemoveAll(dir) //nolint:errcheck // best effort
 	command = strings.NewReplacer("{file}", shellQuote(file), "{dir}", shellQuote(dir)).Replace(command)
 	shell := exec.CommandContext(ctx, "sh", "-c", command)
-	start := time.Now()
-	output, err := shell.CombinedOutput()
-	m := &measure{wall: time.Since(start)}
+	var output bytes.Buffer
+	shell.Stdout, shell.Stderr = &output, &output
+	m, start := &measure{}, time.Now()
+	if err := shell.Start(); err != nil {
+		return nil, fmt.Errorf("the other node cannot be started: %w", err)
+	}
+	peak := watchMemory(shell.Process.Pid)
+	err = shell.Wait()
+	m.wall, m.peakBytes = time.Since(start), peak()
 	if err != nil {
-		tail := strings.TrimSpace(string(output))
+		tail := strings.TrimSpace(output.String())
 		if cut := strings.LastIndexByte(tail, '\n'); cut >= 0 {
 			tail = tail[cut+1:]
 		}
 		return nil, fmt.Errorf("the other node failed: %w: %s", err, tail)
-	}
-	if usage, ok := shell.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		m.peakBytes = maxRSSBytes(usage)
 	}
 	m.cpu = shell.ProcessState.UserTime() + shell.ProcessState.SystemTime()
 	return m, nil
@@ -198,19 +201,51 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// maxRSSBytes reads the peak memory of a child, which Linux gives in KiB.
-func maxRSSBytes(usage *syscall.Rusage) int64 { return usage.Maxrss << 10 }
+// watchMemory looks at a process and its children until the function it gives
+// is called, which tells the highest resident memory of any of them. (The
+// figure that wait gives would count this process's own memory before exec.)
+func watchMemory(pid int) (peak func() int64) {
+	stop, result := make(chan struct{}), make(chan int64)
+	go func() {
+		var most int64
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			most = max(most, familyMemory(pid))
+			select {
+			case <-stop:
+				result <- most
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+	return func() int64 { close(stop); return <-result }
+}
 
-// peakMemory is the highest resident memory of this process, 0 where the
-// system does not tell.
-func peakMemory() int64 {
-	file, err := os.Open("/proc/self/status")
+func familyMemory(pid int) int64 {
+	most := peakMemory(strconv.Itoa(pid))
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return most
+	}
+	for _, child := range strings.Fields(string(children)) {
+		if id, err := strconv.Atoi(child); err == nil {
+			most = max(most, familyMemory(id))
+		}
+	}
+	return most
+}
+
+// peakMemory is the highest resident memory of a process ("self" for this
+// one), 0 where the system does not tell.
+func peakMemory(pid string) int64 {
+	text, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0
 	}
-	defer file.Close() //nolint:errcheck // only read
-	for scanner := bufio.NewScanner(file); scanner.Scan(); {
-		fields := strings.Fields(scanner.Text())
+	for _, line := range strings.Split(string(text), "\n") {
+		fields := strings.Fields(line)
 		if len(fields) >= 2 && fields[0] == "VmHWM:" {
 			kib, err := strconv.ParseInt(fields[1], 10, 64)
 			if err == nil {

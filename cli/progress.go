@@ -75,9 +75,10 @@ func (p *progress) tell(now chain.Progress) {
 	}
 	p.mu.Unlock()
 	switch {
-	case bar != nil:
-		bar.SetTotal(max(now.BytesTotal, 1), false)
+	case bar != nil && now.BytesTotal > 0:
+		bar.SetTotal(now.BytesTotal, false)
 		bar.SetCurrent(now.BytesRead)
+	case bar != nil:
 	case due:
 		p.line()
 	}
@@ -99,6 +100,10 @@ func (p *progress) end() {
 		p.bars.Wait()
 	}
 	last := p.last
+	if last.BytesTotal == 0 { // a check reads no files from beginning to end
+		fmt.Fprintf(p.out, "%s %d blocks in %.1f s: %.0f blocks/s\n", p.verb, last.Blocks, last.Elapsed.Seconds(), last.BlocksPerSecond())
+		return
+	}
 	fmt.Fprintf(p.out, "%s %d blocks (%d known, %d refused), %d signatures in %.1f s: %.0f blocks/s, %.0f signatures/s\n",
 		p.verb, last.Blocks, last.Skipped, last.Refused, last.Signatures, last.Elapsed.Seconds(),
 		last.BlocksPerSecond(), last.SignaturesPerSecond())

@@ -58,16 +58,16 @@ func (s *Server) script(script []byte) scriptView {
 	return view
 }
 
-// outputRole says what an output is on a chain with a charter: "treasury",
-// "seat", "commitment", "record" or "".
+// outputRole says what an output is beside a payment: "treasury", "Witness
+// commitment", "Data" or "".
 func (s *Server) outputRole(script []byte) string {
 	switch {
 	case s.treasuryScript() != "" && string(script) == s.treasuryScript():
 		return "treasury"
 	case len(script) >= 38 && string(script[:6]) == "\x6a\x24\xaa\x21\xa9\xed":
-		return "witness commitment"
+		return "Witness commitment"
 	case state.Unspendable(script):
-		return "data"
+		return "Data"
 	}
 	return ""
 }

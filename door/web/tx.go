@@ -29,6 +29,8 @@ type txView struct {
 	InUnits, OutUnits     int64
 	Inputs                []inputView
 	Outputs               []outputView
+	MoreInputs            int // beyond maxShownEnds
+	MoreOutputs           int
 	Record                *wordsView
 	Now                   time.Time
 }
@@ -182,6 +184,11 @@ func (s *Server) txView(tx *state.Tx, spent []*state.Coin) *txView {
 		Version: uint32(tx.Msg.Version), LockTime: tx.Msg.LockTime, FeeKnown: len(spent) == len(tx.Msg.TxIn),
 	}
 	for i, in := range tx.Msg.TxIn {
+		if i == maxShownEnds {
+			view.MoreInputs = len(tx.Msg.TxIn) - i
+			view.FeeKnown = false
+			break
+		}
 		input := s.inputView(in)
 		if i < len(spent) && spent[i] != nil {
 			input.Known, input.ValueUnits, input.CreatedAt = true, spent[i].ValueUnits, spent[i].Height
@@ -197,8 +204,11 @@ func (s *Server) txView(tx *state.Tx, spent []*state.Coin) *txView {
 	}
 	for i, out := range tx.Msg.TxOut {
 		view.OutUnits += out.Value
-		view.Outputs = append(view.Outputs, s.outputView(i, out))
+		if i < maxShownEnds {
+			view.Outputs = append(view.Outputs, s.outputView(i, out))
+		}
 	}
+	view.MoreOutputs = len(tx.Msg.TxOut) - len(view.Outputs)
 	if view.FeeKnown && tx.VBytes() > 0 {
 		view.FeeUnits = view.InUnits - view.OutUnits
 		tenths := view.FeeUnits * 10 / tx.VBytes()
@@ -220,9 +230,9 @@ func (s *Server) outputView(index int, out *wire.TxOut) outputView {
 	switch view.Role {
 	case "treasury":
 		view.Note = "Only the goods rules open it."
-	case "witness commitment":
+	case "Witness commitment":
 		view.Note = "The root of the block's witnesses (BIP141)."
-	case "data":
+	case "Data":
 		view.Role, view.Note = s.dataRole(out.PkScript)
 	}
 	return view

@@ -102,5 +102,8 @@ func (s *Server) dataRole(script []byte) (role, note string) {
 			return "Goods record", "It says: " + record.Type().String() + "."
 		}
 	}
-	return "data", "Carries bytes, never coins."
+	if len(script) == 38 && string(script[:6]) == "\x6a\x24GrCo" {
+		return "Goods commitment", "The root of the whole goods state after the block before."
+	}
+	return "Data", "Carries bytes, never coins."
 }
