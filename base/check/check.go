@@ -48,10 +48,14 @@ type RuleError struct {
 	Detail string // one line for a person; may be empty
 }
 
-// Error gives "code" or "code, detail", the form of Core's reject reasons.
+// Error gives "code", "code, detail" or, where the detail begins with a reason
+// in brackets, "code (reason)…": the forms of Core's reject reasons.
 func (e *RuleError) Error() string {
-	if e.Detail == "" {
+	switch {
+	case e.Detail == "":
 		return string(e.Code)
+	case e.Detail[0] == '(':
+		return string(e.Code) + " " + e.Detail
 	}
 	return string(e.Code) + ", " + e.Detail
 }

@@ -48,6 +48,7 @@ var may = map[string]struct {
 var within = map[string][]string{
 	"base/kv": {"base/check"}, "base/sig": {"base/check", "base/hash"}, "base/desc": {"base/check", "base/hash"},
 	"base/hash": {"base/check"}, "base/clock": {"base/check"}, "base/rpcclient": {"base/check"},
+	"state/tree":  {"state"},
 	"rules/block": {"rules/script", "rules/goods"},
 	"mine/cpu":    {"mine/template"}, "mine/pool": {"mine/template"},
 	"wallet/psbt": {"wallet/key"}, "wallet/coins": {"wallet/key"},
