@@ -148,8 +148,8 @@ func (s *Server) authorised(w http.ResponseWriter, r *http.Request) (user string
 		if user, ok = s.credentials.check(header); ok {
 			return user, true
 		}
-		s.opts.Log.Warn("JSON-RPC: wrong user or password", "from", r.RemoteAddr)
 		s.punish(r)
+		s.opts.Log.Warn("JSON-RPC: wrong user or password", "from", r.RemoteAddr)
 	}
 	w.Header().Set("WWW-Authenticate", `Basic realm="jsonrpc"`)
 	w.WriteHeader(http.StatusUnauthorized)

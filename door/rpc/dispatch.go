@@ -108,6 +108,8 @@ func (s *Server) answerBatch(ctx context.Context, w http.ResponseWriter, user st
 
 // execute runs one call and encodes its result.
 func (s *Server) execute(ctx context.Context, user string, req *request) (result []byte, failure *Error) {
+	s.busy.RLock()
+	defer s.busy.RUnlock()
 	services := s.services.Load()
 	if services == nil {
 		return nil, errorf(CodeInWarmup, "%s", *s.warmup.Load())

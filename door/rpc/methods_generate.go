@@ -75,10 +75,16 @@ func (c *call) descriptorScript(name string) ([]byte, error) {
 	return script, nil
 }
 
+// generateChunk is how many blocks are asked for at a time, so that a client
+// that has gone, or a door that closes, ends the work.
+const generateChunk = 100
+
+var errNoMiner = errorf(CodeMisc, "this node does not mine")
+
 // generate mines blocks one on the other and gives their hashes.
 func (c *call) generate(countName string, script []byte) (any, error) {
-	if !c.Rules.Net.MineOnDemand {
-		return nil, errorf(CodeMisc, "blocks of %s are not made on demand: use a miner", c.Rules.Net.Name)
+	if err := c.mayMine(); err != nil {
+		return nil, err
 	}
 	count, err := c.int32(countName, 0)
 	if err != nil {
@@ -88,11 +94,30 @@ func (c *call) generate(countName string, script []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes, err := c.Miner.Generate(c.ctx, int(count), script, tries)
-	if err != nil {
-		return nil, errorf(CodeMisc, "%v", err)
+	hashes := []string{}
+	for left := int(count); left > 0 && c.ctx.Err() == nil; left -= generateChunk {
+		chunk := min(left, generateChunk)
+		mined, err := c.Miner.Generate(c.ctx, chunk, script, tries)
+		hashes = append(hashes, hashTexts(mined)...)
+		if err != nil {
+			return nil, errorf(CodeMisc, "%v", err)
+		}
+		if len(mined) < chunk {
+			break // the tries are used up
+		}
 	}
-	return hashTexts(hashes), nil
+	return hashes, nil
+}
+
+// mayMine refuses on networks whose blocks take real work.
+func (c *call) mayMine() error {
+	if c.Miner == nil {
+		return errNoMiner
+	}
+	if !c.Rules.Net.MineOnDemand {
+		return errorf(CodeMisc, "blocks of %s are not made on demand: use a miner", c.Rules.Net.Name)
+	}
+	return nil
 }
 
 func generateBlock(c *call) (any, error) {
@@ -107,8 +132,8 @@ func generateBlock(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Rules.Net.MineOnDemand {
-		return nil, errorf(CodeMisc, "blocks of %s are not made on demand: use a miner", c.Rules.Net.Name)
+	if err := c.mayMine(); err != nil {
+		return nil, err
 	}
 	submit := c.flag("submit", true)
 	b, err := c.Miner.GenerateBlock(c.ctx, script, txs, submit)

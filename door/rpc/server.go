@@ -62,6 +62,9 @@ type Server struct {
 	tip      tipWatch
 	running  running
 
+	// busy is held for reading by every call that uses the services, so that
+	// Close can wait for the last of them.
+	busy       sync.RWMutex
 	slots      chan struct{}
 	wrong      chan struct{}
 	wrongDelay time.Duration
@@ -140,16 +143,22 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-// Close ends every waiting call, gives answers under way until ctx ends,
-// closes all connections and removes the cookie file. It may be called twice.
+// Close ends the calls that wait or mine, lets answers out until ctx ends, closes
+// all connections and removes the cookie file. A call that cannot be ended,
+// such as gettxoutsetinfo, is waited for beyond ctx: once Close has returned
+// nothing here touches the services. It may be called twice.
 func (s *Server) Close(ctx context.Context) error {
 	var err error
 	s.once.Do(func() {
 		s.tip.close()
-		if shut := s.http.Shutdown(ctx); shut != nil {
+		s.cancel()
+		if s.http.Shutdown(ctx) != nil {
 			err = s.http.Close()
 		}
-		s.cancel()
+		s.busy.Lock()
+		s.SetWarmup("Stopping")
+		s.services.Store(nil)
+		s.busy.Unlock()
 		if s.cookie != "" {
 			err = errors.Join(err, removeCookie(s.opts.CookiePath, s.cookie))
 		}

@@ -411,6 +411,83 @@ func TestConnectionsAreBoundedAndGoroutinesReturn(t *testing.T) {
 	}
 }
 
+// TestCloseWaitsForCalls: nothing touches the services once Close has returned.
+func TestCloseWaitsForCalls(t *testing.T) {
+	w := newWorld(t, nil)
+	started, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	w.door.table["uptime"] = &Method{Name: "uptime", run: func(*call) (any, error) {
+		close(started)
+		<-release
+		close(ended)
+		return 1, nil
+	}}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		r, _ := http.NewRequest(http.MethodPost, w.url, strings.NewReader(`{"method":"uptime"}`))
+		r.SetBasicAuth(testUser, testPass)
+		if response, err := w.client.Do(r); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	<-started
+	time.AfterFunc(100*time.Millisecond, func() { close(release) })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_ = w.door.Close(ctx)
+	select {
+	case <-ended:
+	default:
+		t.Error("Close returned while a call was at work")
+	}
+	<-gone
+}
+
+// TestCloseEndsMining: a call that would mine for ever does not hold the door.
+func TestCloseEndsMining(t *testing.T) {
+	w := newWorld(t, nil)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		w.post(`{"method":"generatetoaddress","params":[1000000,"`+opTrueAddress+`",1000000000]}`, nil)
+	}()
+	for len(w.door.running.list()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	start := time.Now()
+	w.closeDoor()
+	<-gone
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+}
+
+func TestPruneMode(t *testing.T) {
+	w := newWorld(t, nil)
+	services := *w.door.services.Load()
+	services.Prune, services.PruneTargetBytes = true, 550<<20
+	w.door.Ready(services)
+	var info struct {
+		Pruned    bool
+		Height    *int32 `json:"pruneheight"`
+		Automatic *bool  `json:"automatic_pruning"`
+		Target    int64  `json:"prune_target_size"`
+	}
+	w.must(&info, "getblockchaininfo", "")
+	if !info.Pruned || info.Height == nil || *info.Height != 0 || info.Automatic == nil || !*info.Automatic || info.Target != 550<<20 {
+		t.Errorf("getblockchaininfo %+v", info)
+	}
+	var height int32
+	if w.must(&height, "pruneblockchain", "[0]"); height != -1 {
+		t.Errorf("pruned to %d with nothing to delete", height)
+	}
+	w.fails(CodeInvalidParameter, "Negative block height", "pruneblockchain", "[-1]")
+	w.fails(CodeInvalidParameter, "Blockchain is shorter", "pruneblockchain", "[1]")
+	if w.must(&height, "pruneblockchain", "[1296688602]"); height != -1 {
+		t.Errorf("pruned to %d by time", height)
+	}
+}
+
 func TestABrokenMethodIsAnError(t *testing.T) {
 	w := newWorld(t, nil)
 	w.door.table["uptime"] = &Method{Name: "uptime", run: func(*call) (any, error) { panic("broken") }}
@@ -507,4 +584,15 @@ func plausible(p *Param) Value {
 		return Value{kind: Object}
 	}
 	return StringValue("bcrt1qft5p2uhsdcdc3l2ua4ap5qqfg4pjaqlp250x7us7a8qqhrxrxfsqseac85")
+}
+
+func TestMiningIsRefused(t *testing.T) {
+	script := StringValue("raw(51)")
+	one := Value{kind: Number, text: "1"}
+	for _, network := range []*params.Network{params.MainNet(), params.RegTest()} {
+		_, failure := answerOf(t, network, "generatetodescriptor", one, script)
+		if failure == nil || failure.Code != CodeMisc {
+			t.Errorf("%s: %v", network.Name, failure)
+		}
+	}
 }

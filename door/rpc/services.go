@@ -15,7 +15,8 @@ type Services struct {
 	Chain *chain.Engine
 	Pool  *mempool.Pool
 	Rules block.Rules
-	// Miner makes the blocks of the generate methods.
+	// Miner makes the blocks of the generate methods, which are refused
+	// where it is nil.
 	Miner *cpu.Miner
 	// Clock is the chain's clock; setmocktime stops it.
 	Clock *clock.Mock

@@ -40,13 +40,13 @@ type Value struct {
 // count bounds memory where a short text holds very many values.
 const (
 	maxJSONDepth  = 64
-	maxJSONValues = 1 << 20
+	maxJSONValues = 1 << 18
 )
 
 var errJSON = errors.New("not a JSON text")
 
 // ParseJSON decodes one JSON text strictly (RFC 8259): valid UTF-8, nothing
-// behind the value, at most 64 levels deep and about a million values.
+// behind the value, at most 64 levels deep and a quarter of a million values.
 func ParseJSON(text []byte) (Value, error) {
 	p := jsonParser{text: text}
 	v, err := p.value(0)
