@@ -1,10 +1,6 @@
 package template
 
-import (
-	"testing"
-
-	"granary/state"
-)
+import "testing"
 
 // BenchmarkBuild fills a block from 5,000 transactions, every fourth with a
 // child.
@@ -24,25 +20,4 @@ func BenchmarkBuild(b *testing.B) {
 			b.Fatalf("%d transactions", n)
 		}
 	}
-}
-
-// BenchmarkAccept takes 5,000 transactions into an empty pool, scripts apart.
-func BenchmarkAccept(b *testing.B) {
-	w := newWorld(b, plain())
-	w.mine(101)
-	coins := w.fan(1, 5000)
-	txs := make([]*state.Tx, len(coins))
-	for i, op := range coins {
-		txs[i] = w.spend(int64(1000+i), 2, op)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		b.StopTimer()
-		w.freshPool()
-		b.StartTimer()
-		for _, tx := range txs {
-			w.accept(tx)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(txs)), "µs/tx")
 }
