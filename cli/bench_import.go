@@ -148,7 +148,7 @@ func importOnce(ctx context.Context, flags *benchFlags, file string, skipScripts
 	}
 	m := &measure{}
 	before, start := cpuTime(), time.Now()
-	core, err := node.OpenCore(c, node.CoreOptions{SkipScripts: skipScripts})
+	core, err := node.OpenCore(ctx, c, node.CoreOptions{SkipScripts: skipScripts})
 	if err != nil {
 		return nil, err
 	}

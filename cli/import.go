@@ -42,11 +42,12 @@ func newImport(io *streams) *cobra.Command {
 }
 
 func importFiles(ctx context.Context, io *streams, c *config.Config, files []string) error {
-	core, err := node.OpenCore(c, node.CoreOptions{Log: toolLog(io)})
+	bar := newProgress(io.err, "imported")
+	core, err := node.OpenCore(ctx, c, node.CoreOptions{Log: toolLog(io), Progress: bar.tell})
 	if err != nil {
+		bar.clear()
 		return err
 	}
-	bar := newProgress(io.err, "imported")
 	tip, err := core.Chain.Import(ctx, files, bar.tell)
 	bar.end()
 	if errors.Is(err, context.Canceled) {

@@ -93,12 +93,17 @@ func (p *progress) line() {
 		p.verb, p.last.Height, done, p.last.BlocksPerSecond(), p.last.SignaturesPerSecond())
 }
 
-// end takes the bar away and prints the summary.
-func (p *progress) end() {
+// clear takes the bar away.
+func (p *progress) clear() {
 	if p.bar != nil {
 		p.bar.Abort(true)
 		p.bars.Wait()
 	}
+}
+
+// end takes the bar away and prints the summary.
+func (p *progress) end() {
+	p.clear()
 	last := p.last
 	if last.BytesTotal == 0 { // a check reads no files from beginning to end
 		fmt.Fprintf(p.out, "%s %d blocks in %.1f s: %.0f blocks/s\n", p.verb, last.Blocks, last.Elapsed.Seconds(), last.BlocksPerSecond())

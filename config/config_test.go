@@ -119,7 +119,6 @@ func TestRefusals(t *testing.T) {
 		"challenge not hex": {args: []string{"--signet", "--signetchallenge=5"}, want: `is not hex`},
 		"no charter":        {args: []string{"--charter=none.toml"}, want: `cannot read the charter`},
 		"conf missing":      {args: []string{"--conf=other.conf"}, want: `cannot read the configuration file`},
-		"fee":               {args: []string{"--minrelaytxfee=1e-5"}, want: `is not an amount`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := read(t, test.file, test.env, test.args...)
@@ -133,19 +132,6 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("says more than a line: %q", err)
 			}
 		})
-	}
-}
-
-func TestCoinsAreExact(t *testing.T) {
-	for text, units := range map[string]int64{"0.00001": 1000, "0": 0, "1": 100_000_000, ".5": 50_000_000, "0.00000001": 1} {
-		if got, err := parseCoins(text); err != nil || got != units {
-			t.Errorf("%s gives %d, %v; want %d", text, got, err, units)
-		}
-	}
-	for _, text := range []string{"", ".", "-1", "1.123456789", "1,5", "0x1", "+1", "1 "} {
-		if got, err := parseCoins(text); err == nil {
-			t.Errorf("%q gives %d", text, got)
-		}
 	}
 }
 
@@ -187,7 +173,7 @@ func TestSampleShowsDefaults(t *testing.T) {
 	full.DataDir, full.NetDir, full.ConfPath = plain.DataDir, plain.NetDir, plain.ConfPath
 	full.DebugLogFile, full.PIDFile, full.RPCCookieFile = plain.DebugLogFile, plain.PIDFile, plain.RPCCookieFile
 	if plain.DBCacheMiB != full.DBCacheMiB || plain.MaxMempoolMB != full.MaxMempoolMB || plain.PruneMiB != full.PruneMiB ||
-		plain.MinRelayFeeUnitsPerKvB != full.MinRelayFeeUnitsPerKvB || plain.Server != full.Server || plain.Web != full.Web ||
+		plain.Server != full.Server || plain.Web != full.Web ||
 		plain.LogLevel != full.LogLevel || plain.PrintToConsole != full.PrintToConsole || plain.Par != full.Par ||
 		plain.RPCPort != full.RPCPort || plain.TxIndex != full.TxIndex {
 		t.Errorf("the sample's values are not the defaults:\n%+v\n%+v", plain.Settings, full.Settings)

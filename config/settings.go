@@ -21,9 +21,8 @@ type Settings struct {
 	Reindex, TxIndex     bool
 	Par                  int
 
-	MaxMempoolMB           int
-	MinRelayFeeUnitsPerKvB int64
-	AcceptNonStd           bool
+	MaxMempoolMB int
+	AcceptNonStd bool
 
 	Server                          bool
 	RPCPort                         int // 0: the network's
@@ -42,8 +41,7 @@ type Settings struct {
 func defaults() Settings {
 	return Settings{
 		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes >> 20,
-		MinRelayFeeUnitsPerKvB: 1000,
-		Server:                 true, Web: true, PrintToConsole: true,
+		Server: true, Web: true, PrintToConsole: true,
 		LogLevel: "info", DebugLogFile: "debug.log", PIDFile: "granary.pid",
 	}
 }

@@ -134,10 +134,6 @@ func mempoolRows() []Option {
 			Help: "Memory of the mempool in megabytes", set: setInt(5, 1<<20, func(s *Settings) *int { return &s.MaxMempoolMB }),
 		},
 		{
-			Name: "minrelaytxfee", Group: "Mempool", Arg: "COINS", Default: "0.00001", kind: kindText,
-			Help: "Least fee rate that enters the mempool, in coins per 1000 virtual bytes", set: setFee,
-		},
-		{
 			Name: "acceptnonstdtxn", Group: "Mempool", Default: "0", kind: kindBool,
 			Help: "Let valid but unusual transactions into the mempool; regtest and signet only", set: setBool(func(s *Settings) *bool { return &s.AcceptNonStd }),
 		},
@@ -264,15 +260,6 @@ func setPrune(s *Settings, value string) error {
 	return nil
 }
 
-func setFee(s *Settings, value string) error {
-	units, err := parseCoins(value)
-	if err != nil || units > params.UnitsPerCoin {
-		return fmt.Errorf("%q is not an amount in coins such as 0.00001", value)
-	}
-	s.MinRelayFeeUnitsPerKvB = units
-	return nil
-}
-
 func setLevel(s *Settings, value string) error {
 	switch value {
 	case "debug", "info", "warn", "error":
@@ -291,14 +278,4 @@ func parseBool(value string) (bool, error) {
 		return false, nil
 	}
 	return false, fmt.Errorf("%q is not 0 or 1", value)
-}
-
-// parseCoins reads a decimal amount of coins as units, without floats.
-func parseCoins(value string) (int64, error) {
-	whole, fraction, _ := strings.Cut(value, ".")
-	if len(fraction) > 8 || len(whole) > 8 || whole+fraction == "" {
-		return 0, strconv.ErrSyntax
-	}
-	units, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", 8-len(fraction)), 10, 62)
-	return int64(units), err
 }

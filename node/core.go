@@ -1,22 +1,18 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 
 	"granary/base/clock"
 	"granary/chain"
 	"granary/config"
-	"granary/params"
 	"granary/rules/block"
 	"granary/rules/script"
 	"granary/store"
 )
-
-// scriptCacheBytes bounds the memory of checked scripts.
-const scriptCacheBytes = 32 << 20
 
 // Core is a chain without doors: what import and check need. It holds the
 // data directory's lock.
@@ -35,18 +31,20 @@ type CoreOptions struct {
 	Log *slog.Logger // nil: none
 	// SkipScripts leaves script checks out: for measuring what they cost.
 	SkipScripts bool
-	// Told, if set, hears what the start is busy with.
-	Told func(doing string)
+	// Told, if set, hears what the start is busy with; Progress hears how far
+	// a reindex has come.
+	Told     func(doing string)
+	Progress func(chain.Progress)
 }
 
 // OpenCore locks the data directory and opens store and chain. With the
 // configuration's reindex the state is built anew from the block files first.
-func OpenCore(c *config.Config, o CoreOptions) (*Core, error) {
+func OpenCore(ctx context.Context, c *config.Config, o CoreOptions) (*Core, error) {
 	dir, err := openDirectory(c)
 	if err != nil {
 		return nil, err
 	}
-	core, err := openCoreIn(c, dir, o)
+	core, err := openCoreIn(ctx, c, dir, o)
 	if err != nil {
 		return nil, errors.Join(err, dir.close())
 	}
@@ -54,9 +52,9 @@ func OpenCore(c *config.Config, o CoreOptions) (*Core, error) {
 }
 
 // openCoreIn is OpenCore in a locked directory, which the Core closes.
-func openCoreIn(c *config.Config, dir *directory, o CoreOptions) (*Core, error) {
+func openCoreIn(ctx context.Context, c *config.Config, dir *directory, o CoreOptions) (*Core, error) {
 	core := &Core{
-		Rules: block.Rules{Net: c.Net, Charter: c.Charter},
+		Rules: c.Rules(),
 		Clock: &clock.Mock{Base: clock.Real{}},
 	}
 	tell := func(doing string) {
@@ -66,26 +64,43 @@ func openCoreIn(c *config.Config, dir *directory, o CoreOptions) (*Core, error) 
 	}
 	tell("Opening the database")
 	var err error
-	core.Store, err = store.Open(store.Options{
-		Dir: c.NetDir, Net: c.Net, CharterID: charterID(c), CacheBytes: int64(c.DBCacheMiB) << 20,
-		Log: o.Log, Reindex: c.Reindex,
-	})
+	stored := c.Store()
+	stored.Log = o.Log
+	core.Store, err = store.Open(stored)
 	if err != nil {
 		return nil, err
 	}
 	if !o.SkipScripts {
-		core.Scripts = script.NewChecker(script.Options{Workers: Workers(c.Par), CacheBytes: scriptCacheBytes})
+		core.Scripts = script.NewChecker(c.Script())
 	}
 	tell("Loading the block index")
-	core.Chain, err = chain.Open(chain.Options{
-		Store: core.Store, Rules: core.Rules, Scripts: core.Scripts, Clock: core.Clock, Log: o.Log,
-		PruneTargetBytes: pruneTargetBytes(c),
-	})
+	engine := c.Chain()
+	engine.Store, engine.Scripts, engine.Clock, engine.Log = core.Store, core.Scripts, core.Clock, o.Log
+	core.Chain, err = chain.Open(engine)
 	if err != nil {
 		return nil, errors.Join(err, core.closeStore())
 	}
 	core.dir = dir
+	if err := core.reindex(ctx, o, tell); err != nil {
+		return nil, errors.Join(err, core.Chain.Close(), core.closeStore())
+	}
 	return core, nil
+}
+
+// reindex builds the state anew where that is due: asked for now, or begun in
+// a run that did not finish. Damaged records are logged and left out.
+func (c *Core) reindex(ctx context.Context, o CoreOptions, tell func(string)) error {
+	if !c.Chain.Reindexing() {
+		return nil
+	}
+	tell("Building the state from the block files")
+	_, err := c.Chain.Reindex(ctx, o.Progress)
+	var refused *chain.RefusedError
+	if errors.As(err, &refused) && o.Log != nil {
+		o.Log.Warn("some records of the block files were left out", "err", err)
+		return nil
+	}
+	return err
 }
 
 // Close stops the engine, then the store, and unlocks the directory. The
@@ -100,34 +115,6 @@ func (c *Core) closeStore() error {
 		c.Scripts.Close()
 	}
 	return c.Store.Close()
-}
-
-func charterID(c *config.Config) params.CharterID {
-	if c.Charter == nil {
-		return params.CharterID{}
-	}
-	return c.Charter.ID()
-}
-
-// pruneTargetBytes is 0 where the engine does not prune by itself.
-func pruneTargetBytes(c *config.Config) int64 {
-	if c.PruneMiB <= 1 {
-		return 0
-	}
-	return int64(c.PruneMiB) << 20
-}
-
-// Workers gives the number of script threads that --par means on this
-// machine.
-func Workers(par int) int {
-	cores := runtime.GOMAXPROCS(0)
-	switch {
-	case par > 0:
-		return par
-	case par < 0:
-		return max(1, cores+par)
-	}
-	return cores
 }
 
 // describe is the first line of a node's log.

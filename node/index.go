@@ -2,14 +2,10 @@ package node
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"granary/index/tx"
 )
-
-// indexCacheBytes is the memory of the transaction index's database.
-const indexCacheBytes = 16 << 20
 
 // startIndex opens the transaction index, where it is wanted, and brings it up
 // to the chain.
@@ -18,10 +14,9 @@ func (n *Node) startIndex(ctx context.Context) error {
 		return nil
 	}
 	n.tell("Bringing the transaction index up to the chain")
-	index, err := tx.Open(tx.Options{
-		Dir: filepath.Join(n.Config.NetDir, "indexes", "txindex"), Net: n.Config.Net, CharterID: charterID(n.Config),
-		CacheBytes: indexCacheBytes, Log: n.Log,
-	})
+	options := n.Config.TxIndexOptions()
+	options.Log = n.Log
+	index, err := tx.Open(options)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"granary/chain"
 	"granary/config"
 	"granary/door/rpc"
 	"granary/index/tx"
@@ -124,7 +125,7 @@ func (n *Node) startInDirectory(ctx context.Context, dir *directory) (*Core, err
 	if err := n.startRPC(); err != nil {
 		return nil, err
 	}
-	core, err := openCoreIn(n.Config, dir, CoreOptions{Log: n.Log, Told: n.tell})
+	core, err := openCoreIn(ctx, n.Config, dir, CoreOptions{Log: n.Log, Told: n.tell, Progress: n.tellReindex()})
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +168,17 @@ func (n *Node) tell(doing string) {
 		n.rpc.SetWarmup(doing + "\u2026")
 	}
 	notifySystemd("STATUS=" + doing)
+}
+
+// tellReindex logs how far a reindex has come, now and then.
+func (n *Node) tellReindex() func(chain.Progress) {
+	said := time.Now()
+	return func(p chain.Progress) {
+		if time.Since(said) > 10*time.Second {
+			said = time.Now()
+			n.Log.Info("building the state from the block files", "height", p.Height, "read", p.BytesRead, "of", p.BytesTotal)
+		}
+	}
 }
 
 // serve runs the work of the subcommand and waits for an end.
@@ -256,10 +268,9 @@ func (n *Node) startLog(ctx context.Context) error {
 
 // startMempool opens the mempool and lets it follow the chain.
 func (n *Node) startMempool(ctx context.Context) error {
-	n.Pool = mempool.New(mempool.Options{
-		Chain: n.Chain, Rules: n.Rules, Scripts: n.Scripts, MaxBytes: int64(n.Config.MaxMempoolMB) << 20,
-		Clock: n.Clock, Standard: !n.Config.AcceptNonStd, Log: rateLimited(n.Log),
-	})
+	options := n.Config.Mempool()
+	options.Chain, options.Scripts, options.Clock, options.Log = n.Chain, n.Scripts, n.Clock, rateLimited(n.Log)
+	n.Pool = mempool.New(options)
 	return n.Chain.Follow(ctx, n.Pool, n.Chain.Tip().Hash, nil)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"syscall"
 
 	"granary/door/rpc"
@@ -17,17 +16,12 @@ func (n *Node) startRPC() error {
 	if !c.Server {
 		return nil
 	}
-	listeners, err := n.listen("rpc", rpcAddresses(c.RPCBind, c.RPCAllowIP, c.RPCPort))
+	listeners, err := n.listen("rpc", c.RPCAddresses())
 	if err != nil {
 		return err
 	}
-	options := rpc.Options{
-		Net: c.Net, Version: n.options.Version, User: c.RPCUser, Password: c.RPCPassword, Auth: c.RPCAuth,
-		AllowIPs: c.RPCAllowIP, Stop: n.Stop, LogPath: c.DebugLogFile, Log: rateLimited(n.Log),
-	}
-	if c.RPCPassword == "" {
-		options.CookiePath = c.RPCCookieFile
-	}
+	options := c.RPC()
+	options.Version, options.Stop, options.Log = n.options.Version, n.Stop, rateLimited(n.Log)
 	n.rpc, err = rpc.New(options)
 	if err != nil {
 		closeAll(listeners)
@@ -54,36 +48,15 @@ func (n *Node) readyRPC(ctx context.Context) error {
 	if n.rpc == nil {
 		return nil
 	}
-	n.rpc.Ready(rpc.Services{
+	services := rpc.Services{
 		Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Clock: n.Clock, TxIndex: n.Index,
-		Prune: n.Config.PruneMiB > 0, PruneTargetBytes: pruneTargetBytes(n.Config),
-	})
+		Prune: n.Config.PruneMiB > 0, PruneTargetBytes: n.Config.PruneTargetBytes(),
+	}
+	if n.Config.Net.MineOnDemand {
+		services.Miner = n.Miner
+	}
+	n.rpc.Ready(services)
 	return n.Chain.Follow(ctx, n.rpc, n.Chain.Tip().Hash, nil)
-}
-
-// rpcAddresses are where the door listens: on this machine only, unless both
-// rpcbind and rpcallowip say otherwise (Core's rule).
-func rpcAddresses(bind, allow []string, port int) []string {
-	if len(bind) == 0 || len(allow) == 0 {
-		return withPort([]string{"127.0.0.1", "::1"}, port)
-	}
-	return withPort(bind, port)
-}
-
-// withPort adds the port to the addresses that have none.
-func withPort(addresses []string, port int) []string {
-	full := make([]string, len(addresses))
-	for i, address := range addresses {
-		if _, _, err := net.SplitHostPort(address); err == nil {
-			full[i] = address
-			continue
-		}
-		if len(address) > 1 && address[0] == '[' && address[len(address)-1] == ']' {
-			address = address[1 : len(address)-1]
-		}
-		full[i] = net.JoinHostPort(address, strconv.Itoa(port))
-	}
-	return full
 }
 
 // listen opens every address. A machine without IPv6 may lack ::1 as long as

@@ -31,11 +31,7 @@ func (n *Node) startWeb() error {
 	if err != nil {
 		return err
 	}
-	bind := c.WebBind
-	if len(bind) == 0 {
-		bind = []string{"127.0.0.1"}
-	}
-	listeners, err := n.listen("web", withPort(bind, c.WebPort))
+	listeners, err := n.listen("web", c.WebAddresses())
 	if err != nil {
 		return err
 	}
