@@ -18,7 +18,7 @@ func miningMethods() []Method {
 			Summary: "Hands a block to the chain (BIP22).",
 			Params: []Param{
 				{Name: "hexdata", Type: Hex, Help: "The block."},
-				{Name: "dummy", Type: Text, Optional: true, Help: "Ignored; for clients that send BIP22's options."},
+				{Name: "dummy", Type: Anything, Optional: true, Help: "Ignored; for clients that send BIP22's options."},
 			},
 			Result: "null where the block is now in the chain, else a word: duplicate, duplicate-invalid, inconclusive (kept, off the best chain) or the reason why it was refused.",
 			run:    submitBlock,
