@@ -18,8 +18,8 @@ const (
 	oldStateDir = "state.old"
 )
 
-// settleStateDir ends what a kill in startOver left: the new state takes its
-// place if the old one has left it, and leftovers go.
+// settleStateDir ends what a kill in startOver or during a replay left: the new
+// state takes its place if the old one has left it, and leftovers go.
 func (s *Store) settleStateDir() error {
 	fs := s.options.FS
 	if !s.exists(stateDir) && s.exists(newStateDir) {
@@ -27,7 +27,7 @@ func (s *Store) settleStateDir() error {
 			return err
 		}
 	}
-	for _, leftover := range []string{newStateDir, oldStateDir} {
+	for _, leftover := range []string{newStateDir, oldStateDir, scratchDir} {
 		if s.exists(leftover) && s.exists(stateDir) {
 			if err := fs.RemoveAll(s.path(leftover)); err != nil {
 				return err

@@ -313,3 +313,20 @@ func TestUpper(t *testing.T) {
 		}
 	}
 }
+
+func FuzzIdentity(f *testing.F) {
+	f.Add(testID.encode())
+	f.Add([]byte("version 9\nfield of tomorrow\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		id, ok := decodeIdentity(raw)
+		if !ok {
+			return
+		}
+		if again, ok := decodeIdentity(id.encode()); !ok || again != id {
+			t.Fatalf("%q: %+v comes back as %+v", raw, id, again)
+		}
+		if err := testID.compare("dir", id); (err == nil) != (id == testID) {
+			t.Fatalf("%+v compares %v", id, err)
+		}
+	})
+}

@@ -19,14 +19,15 @@ var ErrNotBlock = errors.New("not a block")
 const (
 	// minBlockBytes: a header, a count and something to count.
 	minBlockBytes = 80 + 1 + 10
-	scanBytes     = HeadBytes + params.MaxBlockBytes
+	// scanBytes is what a scan reads at once; longer records make it more.
+	scanBytes = 256 << 10
 )
 
 // Scan calls found for every record in r, in order: raw is the payload, valid
 // during the call only, and offset its place in r. Zeros, garbage and a torn
 // end are passed over. It stops at the first error of found but ErrNotBlock.
 func Scan(r io.Reader, magic [4]byte, key Key, found func(raw []byte, offset int64) error) error {
-	s := scanner{in: r, key: key, buf: make([]byte, 0, 2*scanBytes)}
+	s := scanner{in: r, key: key, buf: make([]byte, 0, scanBytes)}
 	for {
 		if err := s.fill(HeadBytes); err != nil {
 			return err
@@ -79,7 +80,11 @@ func (s *scanner) fill(n int) error {
 	}
 	if s.at+n > cap(s.buf) {
 		s.offset += int64(s.at)
-		s.buf = s.buf[:copy(s.buf[:cap(s.buf)], s.rest())]
+		old := s.rest()
+		if n > cap(s.buf) {
+			s.buf = make([]byte, 0, 2*n)
+		}
+		s.buf = s.buf[:copy(s.buf[:cap(s.buf)], old)]
 		s.at = 0
 	}
 	for len(s.rest()) < n && !s.ended {
