@@ -12,11 +12,18 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 )
 
+// maxAddressChars is BIP173's bound, beyond any base58 address.
+const maxAddressChars = 90
+
 // AddressScript gives the output script of an address of the given chain:
 // base58 (P2PKH, P2SH), bech32 (BIP173, witness version 0) or bech32m
 // (BIP350, versions 1 to 16). The chain's own prefixes decide, so networks
 // of a charter work without any registration.
 func AddressScript(text string, chain *chaincfg.Params) ([]byte, error) {
+	// Decoding base58 is quadratic in the length.
+	if len(text) > maxAddressChars {
+		return nil, fmt.Errorf("a text of %d characters is not an address: none is longer than %d", len(text), maxAddressChars)
+	}
 	if hrp, _, found := strings.Cut(strings.ToLower(text), "1"); found && hrp == chain.Bech32HRPSegwit {
 		return segwitScript(text, chain)
 	}

@@ -68,6 +68,10 @@ const DefaultTries = 1_000_000
 func (m *Miner) Generate(ctx context.Context, count int, script []byte, tries int64) ([]chainhash.Hash, error) {
 	ids := make([]chainhash.Hash, 0, max(0, min(count, 1024)))
 	for len(ids) < count && tries > 0 {
+		// Easy blocks are found before the search looks at ctx.
+		if err := ctx.Err(); err != nil {
+			return ids, err
+		}
 		t, err := m.builder.Build(script, m.extra.Add(1))
 		if err != nil {
 			return ids, err
