@@ -14,8 +14,8 @@ import (
 const logEvery = 30 * time.Second
 
 // activate walks to the best chain. It returns when nothing is better than
-// the tip, when the world has failed, or when Close has been called; the last
-// never on less work than it began with.
+// the tip, when the world has failed, or when it may stop; the last never on
+// less work than it began with.
 func (e *Engine) activate() {
 	start := e.tip.Load()
 	for e.failure == nil && !e.mayStop(start) {
@@ -27,10 +27,11 @@ func (e *Engine) activate() {
 	}
 }
 
-// mayStop reports whether Close has been called and the tip has at least the
-// work of start.
+// mayStop reports whether somebody wants the engine back and the tip has at
+// least the work of start.
 func (e *Engine) mayStop(start *state.Header) bool {
-	return e.stopping() && !e.tip.Load().Work.Lt(&start.Work)
+	leash := e.leash.Load()
+	return (e.stopping() || leash != nil && (*leash).Err() != nil) && !e.tip.Load().Work.Lt(&start.Work)
 }
 
 // walk goes from the tip to target, back to the fork and forward again, and

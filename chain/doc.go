@@ -29,6 +29,10 @@
 // state files always stand at one block, Open goes on from there with the
 // blocks that are in the files.
 //
+// Reindex builds tree and state anew from our own block files, in that same
+// goroutine. Check replays the files into a second state and compares;
+// VerifyChain takes the last blocks back and forward again in memory.
+//
 // When the world fails (a full disk, a failed sync, a follower that cannot
 // write), the engine stops for good: nothing is acknowledged afterwards, Err
 // tells why, and every call that would write returns that error.

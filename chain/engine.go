@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,9 @@ type Options struct {
 	// PruneTargetBytes lets the engine delete old block files whenever they
 	// are larger together; zero keeps everything.
 	PruneTargetBytes int64
+	// Interrupt, if set and closed, lets Open give up with ErrClosed where it
+	// still has many blocks to connect. What is connected is kept.
+	Interrupt <-chan struct{}
 }
 
 // Engine is the chain: header tree, best chain, state. All methods are safe
@@ -60,6 +64,8 @@ type Engine struct {
 	queue    chan *request
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
+	// leash, while it is set, ends a long activation when it ends (Reindex).
+	leash atomic.Pointer[context.Context]
 	done     chan struct{} // closed when the goroutine has ended
 	failure  error         // written before done is closed
 
@@ -110,6 +116,15 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	go e.run()
+	opened := make(chan struct{})
+	defer close(opened)
+	go func() {
+		select {
+		case <-o.Interrupt:
+			e.stop()
+		case <-opened:
+		}
+	}()
 	// An empty request returns when the best chain of what is there is active.
 	if err := e.submit(&request{apply: func() error { return nil }}); err != nil {
 		e.Close()
@@ -171,10 +186,12 @@ func missingHeight(h *state.Header, have bool) int32 {
 // Close commits what is there, stops the engine and returns why it had to
 // stop, or nil. It may be called more than once.
 func (e *Engine) Close() error {
-	e.quitOnce.Do(func() { close(e.quit) })
+	e.stop()
 	<-e.done
 	return e.failure
 }
+
+func (e *Engine) stop() { e.quitOnce.Do(func() { close(e.quit) }) }
 
 // Done is closed when the engine has stopped, by Close or because the world
 // failed; Err then says why.

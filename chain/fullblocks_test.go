@@ -155,9 +155,7 @@ func (f *fullBlocks) sameVerdict(item fullblocktests.RejectedBlock, want check.C
 	case got == "bad-txns-inputs-missingorspent":
 		// A transaction twice in places that are no pair of the Merkle tree
 		// is a double spend for Core, too.
-		// So is a whole transaction of an earlier block, whose inputs are
-		// gone: BIP30 is not looked at where BIP34 has always held.
-		return (item.Name == "b51" || item.Name == "b56p2") && want == "bad-txns-duplicate" || item.Name == "b61dup" && want == "bad-txns-BIP30"
+		return (item.Name == "b51" || item.Name == "b56p2") && want == "bad-txns-duplicate"
 	case got == "high-hash":
 		// Bits that are no target at all: Core speaks of the work, as we do.
 		return item.Name == "b49a"

@@ -31,7 +31,7 @@ const (
 // again on the same data. It must open without a flag, know every block that
 // it acknowledged, and have the state that its own blocks give.
 func TestKill(t *testing.T) {
-	rounds, checkEvery := 30, 5
+	rounds, checkEvery := 24, 6
 	if testing.Short() {
 		rounds = 10
 	}
@@ -48,7 +48,7 @@ func TestKill(t *testing.T) {
 	writeKillFile(t, filepath.Join(dir, "import.dat"))
 	var height int32
 	for round := range rounds {
-		acked := killOne(t, dir, rng.Uint64(), time.Duration(rng.IntN(350))*time.Millisecond)
+		acked := killOne(t, dir, rng.Uint64(), time.Duration(rng.IntN(250))*time.Millisecond)
 		w := bareWorld(t, vfs.Default, filepath.Join(dir, "data"))
 		if err := w.tryOpen(); err != nil {
 			t.Fatalf("round %d: %v", round, err)

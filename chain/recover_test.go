@@ -80,6 +80,28 @@ func TestReindex(t *testing.T) {
 	}
 	w.close()
 	w.open()
+	ctx, cancel = context.WithCancel(t.Context())
+	w.engine.moved = func(_ bool, h *state.Header) {
+		if h.Height == 20 {
+			cancel()
+		}
+	}
+	if tip, err := w.engine.Reindex(ctx, nil); !errors.Is(err, context.Canceled) || tip.Height != 20 {
+		t.Errorf("tip %d, %v", tip.Height, err)
+	}
+	w.close()
+	interrupt := make(chan struct{})
+	close(interrupt)
+	w.store = w.openStore()
+	early, err := Open(Options{Store: w.store, Rules: w.rules, Scripts: w.scripts, Clock: w.clock, Interrupt: interrupt})
+	if err != nil && !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	if early != nil { // it was faster
+		early.Close()
+	}
+	w.close()
+	w.open()
 	if tip, err := w.engine.Reindex(t.Context(), nil); err != nil || tip.Height != 150 || w.stateHash() != want {
 		t.Errorf("tip %d, %v", tip.Height, err)
 	}

@@ -30,8 +30,13 @@ func (e *Engine) Reindex(ctx context.Context, progress func(Progress)) (*state.H
 	x := &reindex{engine: e, ctx: ctx, started: time.Now(), sigs: e.signatures(), waiting: make(map[chainhash.Hash][]state.FilePos)}
 	stop := reportEvery(progress, x.progress)
 	defer stop()
+	e.leash.Store(&ctx)
+	defer e.leash.Store(nil)
 	if err := e.control(x.scan); err != nil {
 		return e.Tip(), err
+	}
+	if ctx.Err() != nil {
+		return e.Tip(), context.Cause(ctx)
 	}
 	// What the scan proposed is active now.
 	if x.count.Refused == 0 && len(x.waiting) == 0 {

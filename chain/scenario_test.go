@@ -148,7 +148,9 @@ func (s *scenario) dress(d *datadriven.TestData, draft *draft) {
 		for _, val := range arg.Vals {
 			switch arg.Key {
 			case "spend":
-				draft.txs = append(draft.txs, spend(s.blocks[val].Msg.Transactions[0], 1000))
+				tx := spend(s.blocks[val].Msg.Transactions[0], 1000)
+				tx.LockTime = uint32(draft.height) // another id at each height
+				draft.txs = append(draft.txs, tx)
 				draft.fees += 1000
 			case "with":
 				if faults[val] == nil {

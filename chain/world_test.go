@@ -71,6 +71,15 @@ func (w *world) open() {
 	}
 }
 
+func (w *world) openStore() *store.Store {
+	w.tb.Helper()
+	s, err := store.Open(store.Options{Dir: w.dir, FS: w.fs, Net: w.net, CacheBytes: 16 << 20})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return s
+}
+
 func (w *world) tryOpen() (err error) {
 	w.store, err = store.Open(store.Options{Dir: w.dir, FS: w.fs, Net: w.net, CacheBytes: 16 << 20})
 	if err != nil {
