@@ -65,9 +65,9 @@ type Engine struct {
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
 	// leash, while it is set, ends a long activation when it ends (Reindex).
-	leash atomic.Pointer[context.Context]
-	done     chan struct{} // closed when the goroutine has ended
-	failure  error         // written before done is closed
+	leash   atomic.Pointer[context.Context]
+	done    chan struct{} // closed when the goroutine has ended
+	failure error         // written before done is closed
 
 	// What follows belongs to the engine's goroutine.
 

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"granary/base/check"
 	"granary/params"
 	"granary/state"
 	"granary/store"
@@ -271,6 +272,49 @@ func TestFullDisk(t *testing.T) {
 	w.mustTip(blocks[2])
 	w.accept(blocks[3:]...)
 	w.mustTip(blocks[4])
+}
+
+// TestFailInReorg: the world fails in the middle of a reorganisation. The
+// disk still has the old tip with its state, and the walk succeeds later.
+func TestFailInReorg(t *testing.T) {
+	for _, kind := range []string{"rev", "blk"} {
+		for nth := range int32(4) {
+			var left atomic.Int32
+			left.Store(1 << 30)
+			fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind == errorfs.OpOpen && strings.Contains(op.Path, kind) && left.Add(-1) < 0 {
+					return syscall.EIO
+				}
+				return nil
+			}))
+			w := bareWorld(t, fs, "data")
+			w.open()
+			base := w.run("base", w.genesis(), 0, 4)
+			a := w.run("a", base[3], 4, 5)
+			b := w.run("b", base[3], 4, 6)
+			w.accept(base...)
+			w.accept(a...)
+			w.accept(b[:5]...)
+			before := w.stateHash()
+			left.Store(nth)
+			_, err := w.engine.AcceptBlock(b[5])
+			if err == nil || check.AsRule(err) != nil || !strings.Contains(err.Error(), "cannot be read") {
+				t.Fatalf("%s %d: %v", kind, nth, err)
+			}
+			w.close()
+			left.Store(1 << 30)
+			w.open()
+			w.mustTip(a[4])
+			if got := w.stateHash(); got != before {
+				t.Errorf("%s %d: state %s, was %s", kind, nth, got, before)
+			}
+			w.accept(b[5])
+			w.mustTip(b[5])
+			if err := w.engine.Check(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // TestPrune fills a block file and deletes it; the chain goes on, and a branch
