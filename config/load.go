@@ -169,7 +169,7 @@ func fromOutside(table map[string]*Option, flags *pflag.FlagSet, environ []strin
 		}
 		option := table[strings.ToLower(rest)]
 		if option == nil || rest != strings.ToUpper(rest) {
-			if rest == "LONG" || rest == "REQUIRE_BROWSER" {
+			if rest == "LONG" || rest == "REQUIRE_BROWSER" || strings.HasPrefix(rest, "SCREENSHOTS") {
 				continue // the project's own tests read these
 			}
 			return nil, fmt.Errorf("unknown option %s in the environment: see granary node --help", name)

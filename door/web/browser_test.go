@@ -55,10 +55,34 @@ func dump(t *testing.T, url string) string {
 	return browse(t, "--virtual-time-budget=3000", "--dump-dom", url)
 }
 
+// complaints gives what the browser's console says: errors of scripts and
+// things that the content security policy stopped.
+func complaints(t *testing.T, url string) (lines []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, chromium(t), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+		"--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--virtual-time-budget=6000", "--dump-dom", url)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	if err := command.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(stderr.String(), "\n") {
+		if strings.Contains(line, "CONSOLE") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 func TestBrowserDrawsTheHomePage(t *testing.T) {
 	chromium(t)
 	w := newWorld(t, 112, nil)
 	dom := dump(t, w.page.URL)
+	for _, complaint := range complaints(t, w.page.URL) {
+		t.Errorf("the browser complains: %s", complaint)
+	}
 	for what, want := range map[string]string{
 		"the height":             "Height 112",
 		"charts drawn by uPlot":  `class="chart drawn"`,
@@ -111,6 +135,9 @@ func TestBrowserScreenshots(t *testing.T) {
 		"home": "/", "blocks": "/blocks", "block": "/block/" + rotated.Hash.String(),
 		"tx": "/tx/" + txid.String() + "?block=" + rotated.Hash.String(), "seats": "/seats", "charter": "/charter",
 		"coinbase": "/block/1", "missing": "/search?q=nothing",
+	}
+	if only := os.Getenv("GRANARY_SCREENSHOTS_ONLY"); only != "" {
+		pages = map[string]string{only: pages[only]}
 	}
 	for name, path := range pages {
 		for form, size := range map[string]string{"phone": "390,844", "desktop": "1280,900"} {

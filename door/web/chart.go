@@ -62,9 +62,9 @@ func (s *Server) charts(tip *state.Header, treasuryUnits int64) []chartView {
 			treasuryUnits -= made.TreasuryUnits
 		}
 	}
-	views := []chartView{intervals.view("Time between blocks", "the last %s")}
+	views := []chartView{intervals.view("Block interval", "last %s")}
 	if len(treasury.X) > 1 {
-		views = append([]chartView{treasury.view("Treasury", "the last %s")}, views...)
+		views = append([]chartView{treasury.view("Treasury", "last %s")}, views...)
 	}
 	return views
 }
