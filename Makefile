@@ -7,7 +7,7 @@ BIN     := bin/granary
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X granary/cli.version=$(VERSION)
 
-.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser clean
+.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser peers clean
 
 ## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
 run: build
@@ -65,6 +65,13 @@ browser:
 		command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 	@command -v chromium >/dev/null 2>&1 || { echo "chromium is not here and could not be installed"; exit 1; }
 	GRANARY_REQUIRE_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./door/web/... ./test/...
+
+## peers: unmodified Bitcoin nodes, built at the versions in go.mod, held against ours
+peers:
+	@mkdir -p bin/peers
+	$(GO) build -o bin/peers/btcd github.com/btcsuite/btcd
+	$(GO) build -o bin/peers/addblock github.com/btcsuite/btcd/cmd/addblock
+	GRANARY_REQUIRE_PEERS=1 $(GO) test -count=1 ./test/peers/...
 
 ## bench: Go benchmarks; the side-by-side import is "granary bench import"
 bench:
