@@ -35,9 +35,19 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
   var charts = [];
+  // A chart follows its card, whatever made the card's width change.
+  var fit = new ResizeObserver(function (entries) {
+    entries.forEach(function (e) {
+      charts.forEach(function (c) {
+        if (c.el === e.target && c.plot.width !== c.el.clientWidth)
+          c.plot.setSize({ width: c.el.clientWidth, height: c.el.clientHeight });
+      });
+    });
+  });
   function draw() {
     charts = charts.filter(function (c) {
       if (document.body.contains(c.el)) return true;
+      fit.unobserve(c.el);
       c.plot.destroy();
       return false;
     });
@@ -76,11 +86,12 @@
           readout.textContent = i == null ? resting : "height " + group(d.x[i]) + ": " + group(d.y[i]) + "\u202f" + d.unit;
         }] }
       }, [d.x, d.y], el);
+      fit.observe(el);
       charts.push({ el: el, plot: plot });
     });
   }
   function redraw() {
-    charts.forEach(function (c) { c.plot.destroy(); c.el.classList.remove("drawn"); });
+    charts.forEach(function (c) { fit.unobserve(c.el); c.plot.destroy(); c.el.classList.remove("drawn"); });
     charts = [];
     draw();
   }
@@ -89,7 +100,5 @@
   document.addEventListener("DOMContentLoaded", start);
   document.addEventListener("htmx:afterSettle", start);
   setInterval(tick, 1000);
-  var wait;
-  window.addEventListener("resize", function () { clearTimeout(wait); wait = setTimeout(redraw, 150); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 })();
