@@ -40,6 +40,7 @@ type CoreOptions struct {
 // OpenCore locks the data directory and opens store and chain. With the
 // configuration's reindex the state is built anew from the block files first.
 func OpenCore(ctx context.Context, c *config.Config, o CoreOptions) (*Core, error) {
+	boundMemory(c, 0)
 	dir, err := openDirectory(c)
 	if err != nil {
 		return nil, err
