@@ -297,6 +297,10 @@ func (n *CustomNetwork) check(k *charterChecker) {
 	}
 	k.between("network: spacing_seconds", int64(n.SpacingSeconds), 1, 86_400, "seconds")
 	k.between("network: retarget_blocks", int64(n.RetargetBlocks), 2, 100_000, "blocks")
+	if period := uint64(n.SpacingSeconds) * uint64(n.RetargetBlocks); !n.NoRetargeting && period < minPeriodSeconds {
+		k.wrong(fmt.Sprintf("network: spacing_seconds %d x retarget_blocks %d", n.SpacingSeconds, n.RetargetBlocks),
+			"is %d: a difficulty period must take %d seconds at least", period, minPeriodSeconds)
+	}
 	k.between("network: halving_blocks", int64(n.HalvingBlocks), 1, 210_000, "blocks, or there would be more than 21 million coins")
 	k.between("network: genesis_time", int64(n.GenesisTime), 1_231_006_505, 1<<32-1, "Unix seconds")
 	if len(n.GenesisMessage) < 2 || len(n.GenesisMessage) > 75 || strings.Trim(n.GenesisMessage, asciiPrintable) != "" {
@@ -317,5 +321,10 @@ func (n *CustomNetwork) check(k *charterChecker) {
 		k.wrong(fmt.Sprintf("network: genesis_nonce %d", n.GenesisNonce), "the genesis block does not meet its target: %s", advice)
 	}
 }
+
+// minPeriodSeconds is the shortest difficulty period: a quarter of it, the
+// least that the difficulty rule counts, must not be zero, or blocks of one
+// time would lead to a target that no block can ever meet.
+const minPeriodSeconds = 4
 
 const asciiPrintable = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"

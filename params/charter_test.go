@@ -250,6 +250,7 @@ func TestCustomNetworkRefused(t *testing.T) {
 		"network: pubkey_hash_prefix, script": func(n *params.CustomNetwork) { n.ScriptHashPrefix = n.PubKeyHashPrefix },
 		"network: spacing_seconds 0":          func(n *params.CustomNetwork) { n.SpacingSeconds = 0 },
 		"network: retarget_blocks 1":          func(n *params.CustomNetwork) { n.RetargetBlocks = 1 },
+		"network: spacing_seconds 1 x retarg": func(n *params.CustomNetwork) { n.SpacingSeconds, n.RetargetBlocks = 1, 3 },
 		"network: halving_blocks 210001":      func(n *params.CustomNetwork) { n.HalvingBlocks = 210_001 },
 		"network: genesis_time 0":             func(n *params.CustomNetwork) { n.GenesisTime = 0 },
 		"network: genesis_message":            func(n *params.CustomNetwork) { n.GenesisMessage = "é" },

@@ -104,6 +104,18 @@ func TestNextBitsAgainstNaive(t *testing.T) {
 	})
 }
 
+// The shortest difficulty period that a charter may have (four seconds) still
+// leads to a target when all its blocks carry one time.
+func TestShortestPeriodKeepsATarget(t *testing.T) {
+	net := params.RegTest()
+	net.NoRetargeting, net.AllowMinDifficulty = false, false
+	net.SpacingSeconds, net.TimespanSeconds = 2, 4
+	tip := branch(2, func(int) (int64, uint32) { return 1_760_000_000, 0x1f0fffff })
+	if got := (Rules{Net: net}).NextBits(tip, 1_760_000_001); got != 0x1f03ffff {
+		t.Errorf("bits are %08x, a quarter of the target is 1f03ffff", got)
+	}
+}
+
 func TestNextBitsOfTestNetworks(t *testing.T) {
 	net := params.TestNet4()
 	rules := Rules{Net: net}
