@@ -22,6 +22,9 @@ import (
 //     of range: a policy, which then lets a little more pass.
 //   - Without CLTV (CSV), DiscourageUpgradableNops forbids its opcode; no set
 //     of flags in use has the one without the other.
+//   - It hashes the annex, and the output beside a SINGLE signature, again for
+//     every signature of a tapscript. Checker steps through the scripts where
+//     that would cost much (leafRun).
 //   - A Schnorr S beyond the group order is reduced instead of refused. Nobody
 //     can make such a signature hold; templates refuse it in any case.
 type interpreter struct {
@@ -29,6 +32,7 @@ type interpreter struct {
 	spent    []*state.Coin
 	prevouts *txscript.MultiPrevOutFetcher
 	hashes   *txscript.TxSigHashes
+	leaves   *leafRun // for tapscripts whose signatures sign much; nil: they run like others
 }
 
 // Interpret runs one input through btcsuite's interpreter alone: the slow
@@ -41,7 +45,7 @@ func Interpret(job *Job, input int) error {
 }
 
 func (vm *interpreter) reset(tx *wire.MsgTx, spent []*state.Coin) {
-	*vm = interpreter{tx: tx, spent: spent}
+	*vm = interpreter{tx: tx, spent: spent, leaves: vm.leaves}
 }
 
 // run gives the interpreter's own error, or nil where the input may spend. A
@@ -57,13 +61,24 @@ func (vm *interpreter) run(input int, flags Flags) (err error) {
 	if vm.prevouts == nil {
 		vm.prepare()
 	}
-	coin := vm.spent[input]
-	engine, err := txscript.NewEngine(coin.Script, vm.tx, input, flags.forInterpreter(),
-		nil, vm.hashes, coin.ValueUnits, vm.prevouts)
+	if vm.leaves.suits(vm.tx, input, vm.spent[input].Script, flags) {
+		engine, err := vm.newEngine(input, flags&^DiscourageUpgradablePubKeyType)
+		if err != nil {
+			return err
+		}
+		return vm.leaves.execute(engine, vm.tx.TxIn[input].Witness, input, flags)
+	}
+	engine, err := vm.newEngine(input, flags)
 	if err != nil {
 		return err
 	}
 	return engine.Execute()
+}
+
+func (vm *interpreter) newEngine(input int, flags Flags) (*txscript.Engine, error) {
+	coin := vm.spent[input]
+	return txscript.NewEngine(coin.Script, vm.tx, input, flags.forInterpreter(),
+		nil, vm.hashes, coin.ValueUnits, vm.prevouts)
 }
 
 // gaveUp is a panic of the interpreter.

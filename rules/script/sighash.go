@@ -41,6 +41,9 @@ type hasher struct {
 	inputsAt, outputsAt int
 	unsequenced         []byte // blank up to the outputs, sequences zero
 
+	single   [32]byte // of output singleAt-1 alone; singleAt 0 for none
+	singleAt int
+
 	buf, out []byte
 	sha      hash.Hash
 }
@@ -64,7 +67,7 @@ func newHasher() *hasher { return &hasher{sha: sha256.New()} }
 // reset turns the hasher to another transaction. spent[i] is the coin of
 // input i.
 func (h *hasher) reset(tx *wire.MsgTx, spent []*state.Coin) {
-	h.tx, h.spent, h.have = tx, spent, 0
+	h.tx, h.spent, h.have, h.singleAt = tx, spent, 0, 0
 }
 
 // legacy is the signature hash of pre-segwit scripts over scriptCode, from
@@ -211,10 +214,14 @@ func (h *hasher) segwitV0(input int, scriptCode []byte, hashType uint32) [32]byt
 	return sha256.Sum256(once[:])
 }
 
-// oneOutput hashes the output beside an input, which must exist.
+// oneOutput hashes the output beside an input, which must exist, once for
+// all signatures of the input.
 func (h *hasher) oneOutput(input int) [32]byte {
-	h.out = appendOutput(h.out[:0], h.tx.TxOut[input])
-	return sha256.Sum256(h.out)
+	if h.singleAt != input+1 {
+		h.out = appendOutput(h.out[:0], h.tx.TxOut[input])
+		h.single, h.singleAt = sha256.Sum256(h.out), input+1
+	}
+	return h.single
 }
 
 // taprootPrefix is BIP341's tag hash, twice, and the epoch byte.
@@ -230,9 +237,26 @@ func taprootHashType(hashType byte) bool {
 	return hashType <= hashSingle || (hashType >= hashAnyoneCanPay|hashAll && hashType <= hashAnyoneCanPay|hashSingle)
 }
 
+// leafContext is what the signature hash of a script path spend holds beside
+// that of a key path spend.
+type leafContext struct {
+	hash      [32]byte
+	annex     *[32]byte // hash of the annex with its length, nil for none
+	codeSepAt uint32    // place of the last executed OP_CODESEPARATOR
+}
+
+// noCodeSeparator is the place where none was executed.
+const noCodeSeparator = 0xffffffff
+
 // taprootKey is BIP341's signature hash for a key path spend without annex;
 // ok is false where the hash type is unknown or its output does not exist.
 func (h *hasher) taprootKey(input int, hashType byte) (digest [32]byte, ok bool) {
+	return h.taproot(input, hashType, nil)
+}
+
+// taproot is BIP341's signature hash, with BIP342's extension where leaf is
+// not nil; ok as for taprootKey.
+func (h *hasher) taproot(input int, hashType byte, leaf *leafContext) (digest [32]byte, ok bool) {
 	outputs := hashType & taprootOutputsMask
 	if !taprootHashType(hashType) || (outputs == hashSingle && input >= len(h.tx.TxOut)) {
 		return digest, false
@@ -253,7 +277,7 @@ func (h *hasher) taprootKey(input int, hashType byte) (digest [32]byte, ok bool)
 	if outputs == hashAll || outputs == hashDefault {
 		b = append(b, h.outputs[:]...)
 	}
-	b = append(b, 0) // spend type: key path, no annex
+	b = append(b, leaf.spendType())
 	if anyone {
 		b = appendOutpoint(b, &in.PreviousOutPoint)
 		b = binary.LittleEndian.AppendUint64(b, uint64(h.spent[input].ValueUnits))
@@ -263,12 +287,31 @@ func (h *hasher) taprootKey(input int, hashType byte) (digest [32]byte, ok bool)
 	} else {
 		b = binary.LittleEndian.AppendUint32(b, uint32(input))
 	}
+	if leaf != nil && leaf.annex != nil {
+		b = append(b, leaf.annex[:]...)
+	}
 	if outputs == hashSingle {
 		one := h.oneOutput(input)
 		b = append(b, one[:]...)
 	}
+	if leaf != nil {
+		b = append(b, leaf.hash[:]...)
+		b = append(b, 0) // version of the keys
+		b = binary.LittleEndian.AppendUint32(b, leaf.codeSepAt)
+	}
 	h.buf = b
 	return sha256.Sum256(b), true
+}
+
+// spendType tells key path (nil) and script path, with or without annex.
+func (l *leafContext) spendType() byte {
+	switch {
+	case l == nil:
+		return 0
+	case l.annex == nil:
+		return 2
+	}
+	return 3
 }
 
 // fillShared hashes prevouts, sequences and outputs once.

@@ -24,11 +24,13 @@ func TestTaprootReference(t *testing.T) {
 	noBrokenAssumptions(t)
 	checker := NewChecker(Options{})
 	defer checker.Close()
+	stepper := steppingChecker()
+	defer stepper.Close()
 	cases := vectors.TaprootTests(t)
 	if len(cases) != 2760 {
 		t.Errorf("%d files, 2760 expected", len(cases))
 	}
-	var templates, fillings atomic.Int64
+	var templates, fillings, stepped atomic.Int64
 	var group sync.WaitGroup
 	parts := runtime.GOMAXPROCS(0)
 	for part := range parts {
@@ -39,13 +41,17 @@ func TestTaprootReference(t *testing.T) {
 					if filling != nil {
 						fillings.Add(1)
 						templates.Add(taprootFilling(t, checker, c, filling, filling == c.Success))
+						stepped.Add(taprootLeaf(t, stepper, c, filling, filling == c.Success))
 					}
 				}
 			}
 		})
 	}
 	group.Wait()
-	t.Logf("%d files, %d fillings, %d of them by template", len(cases), fillings.Load(), templates.Load())
+	t.Logf("%d files, %d fillings, %d of them by template, %d step by step", len(cases), fillings.Load(), templates.Load(), stepped.Load())
+	if len(cases) > 0 && stepped.Load() < 1000 {
+		t.Errorf("only %d tapscripts were run step by step", stepped.Load())
+	}
 }
 
 // taprootFilling judges one filling on all roads; it gives 1 where a template

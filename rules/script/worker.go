@@ -31,7 +31,11 @@ type ref struct {
 	multi      *multisig // nil where the input has one signature
 }
 
-func newWorker(c *Checker) *worker { return &worker{checker: c, hashes: newHasher()} }
+func newWorker(c *Checker) *worker {
+	w := &worker{checker: c, hashes: newHasher()}
+	w.vm.leaves = &leafRun{hashes: w.hashes, engine: c.engine, fromBytes: heavySignedBytes}
+	return w
+}
 
 // work checks inputs of r until none are left.
 func (w *worker) work(r *run) {
