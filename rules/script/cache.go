@@ -2,8 +2,8 @@ package script
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"sync"
 
 	"granary/state"
@@ -48,16 +48,21 @@ func newSuccessCache(sizeBytes int) *successCache {
 	return c
 }
 
-// jobHash is the part of the keys that the inputs of a job share. buf is
-// scratch memory, returned for reuse.
-func (c *successCache) jobHash(tx *state.Tx, spent []*state.Coin, buf []byte) ([32]byte, []byte) {
-	buf = append(append(buf[:0], c.salt[:]...), tx.Wtxid[:]...)
+// jobHash is the part of the keys that the inputs of a job share. sha and buf
+// are scratch; buf is returned for reuse. The scripts, of which a block may
+// spend hundreds of megabytes, are not gathered.
+func (c *successCache) jobHash(tx *state.Tx, spent []*state.Coin, sha hash.Hash, buf []byte) ([32]byte, []byte) {
+	sha.Reset()
+	sha.Write(c.salt[:])
+	sha.Write(tx.Wtxid[:])
 	for _, coin := range spent {
-		buf = binary.LittleEndian.AppendUint64(buf, uint64(coin.ValueUnits))
+		buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(coin.ValueUnits))
 		buf = appendCompactSize(buf, uint64(len(coin.Script)))
-		buf = append(buf, coin.Script...)
+		sha.Write(buf)
+		sha.Write(coin.Script)
 	}
-	return sha256.Sum256(buf), buf
+	buf = sha.Sum(buf[:0])
+	return [32]byte(buf), buf
 }
 
 // keyOf completes a key.

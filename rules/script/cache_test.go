@@ -1,6 +1,7 @@
 package script
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"testing"
 	"unsafe"
@@ -83,8 +84,8 @@ func TestCacheKeysDiffer(t *testing.T) {
 // Two caches never share keys: the salt is new for each.
 func TestCacheIsSalted(t *testing.T) {
 	job := newMaker(31).spend(t, "P2WPKH")
-	a, _ := newSuccessCache(1<<12).jobHash(job.Tx, job.Spent, nil)
-	b, _ := newSuccessCache(1<<12).jobHash(job.Tx, job.Spent, nil)
+	a, _ := newSuccessCache(1<<12).jobHash(job.Tx, job.Spent, sha256.New(), nil)
+	b, _ := newSuccessCache(1<<12).jobHash(job.Tx, job.Spent, sha256.New(), nil)
 	if a == b {
 		t.Error("two caches hash a job alike")
 	}

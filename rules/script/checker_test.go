@@ -1,13 +1,19 @@
 package script
 
 import (
+	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/btcsuite/btcd/txscript/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
 	"granary/base/check"
 	"granary/base/sig"
+	"granary/state"
 )
 
 // manyJobs makes n signed jobs of two inputs each.
@@ -316,5 +322,30 @@ func BenchmarkCheck(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*2*len(jobs)), "ns/input")
 		})
+	}
+}
+
+// Long scripts of spent coins are hashed where they lie: a block may spend
+// hundreds of megabytes of them.
+func TestLongSpentScriptsAreNotGathered(t *testing.T) {
+	const coins, long = 300, 10_000
+	script := bytes.Repeat([]byte{txscript.OP_1}, long)
+	m := newMaker(9)
+	job := jobWith(wire.NewMsgTx(2), nil, ConsensusFlags)
+	for range coins {
+		job.Tx.Msg.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: [32]byte(m.bytes(32))}})
+		job.Spent = append(job.Spent, &state.Coin{ValueUnits: 1, Script: script})
+	}
+	job = jobWith(job.Tx.Msg, job.Spent, job.Flags)
+	cache := newSuccessCache(1 << 16)
+	h := newHasher()
+	h.reset(job.Tx.Msg, job.Spent)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	cache.jobHash(job.Tx, job.Spent, h.sha, nil)
+	h.fillTaproot()
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > coins*long/10 {
+		t.Errorf("%d bytes allocated to hash %d bytes of scripts", grown, coins*long)
 	}
 }

@@ -360,13 +360,14 @@ func (h *hasher) fillTaproot() {
 		b = binary.LittleEndian.AppendUint64(b, uint64(coin.ValueUnits))
 	}
 	h.amounts = sha256.Sum256(b)
-	b = b[:0]
+	h.sha.Reset() // the scripts may be long: they are not gathered
 	for _, coin := range h.spent {
-		b = appendCompactSize(b, uint64(len(coin.Script)))
-		b = append(b, coin.Script...)
+		b = appendCompactSize(b[:0], uint64(len(coin.Script)))
+		h.sha.Write(b)
+		h.sha.Write(coin.Script)
 	}
-	h.scripts = sha256.Sum256(b)
-	h.buf = b
+	h.buf = h.sha.Sum(b[:0])
+	h.scripts = [32]byte(h.buf)
 }
 
 // sumTwice ends the running hash and hashes its sum again.

@@ -94,7 +94,7 @@ func (w *worker) turnTo(job int) {
 	w.hashes.reset(j.Tx.Msg, j.Spent)
 	w.vm.reset(j.Tx.Msg, j.Spent)
 	if cache := w.checker.cache; cache != nil {
-		w.jobHash, w.buf = cache.jobHash(j.Tx, j.Spent, w.buf)
+		w.jobHash, w.buf = cache.jobHash(j.Tx, j.Spent, w.hashes.sha, w.buf)
 	}
 }
 
