@@ -21,8 +21,8 @@ const checkBatchBytes = 64 << 20
 // block that does not replay, or the first coin or goods key that differs
 // ("files" is what the blocks give, "state" what is stored). On a chain with a
 // charter the whole goods state is counted again too. The chain may go on
-// meanwhile, but must not leave a block that was replayed; it stands still
-// while the two are compared.
+// meanwhile, but must not leave a block that was replayed; once the replay has
+// caught up the two are frozen, compared, and the chain is free.
 //
 // It takes long and needs the disk space of a second state. progress (may be
 // nil) is as for Import. A pruned chain cannot be checked.
@@ -48,12 +48,7 @@ func (e *Engine) Check(ctx context.Context, progress func(Progress)) (err error)
 			break
 		}
 	}
-	return e.control(func() error {
-		if err := r.upTo(ctx, e.tip.Load()); err != nil {
-			return err
-		}
-		return r.compare()
-	})
+	return e.frozen(func() error { return r.upTo(ctx, e.tip.Load()) }, r.compare)
 }
 
 // replay is the state of one Check.
@@ -122,20 +117,24 @@ func (r *replay) block(h *state.Header) error {
 	return r.fresh.Commit()
 }
 
-// compare holds the replayed state against the chain's, on the engine's
-// goroutine.
-func (r *replay) compare() error {
-	want, err := r.fresh.StateHash()
+// compare holds the replayed state against the chain's.
+func (r *replay) compare(stored *store.Snapshot) (err error) {
+	fresh, err := r.fresh.Snapshot(r.engine.goOn)
 	if err != nil {
 		return err
 	}
-	got, err := r.engine.store.StateHash()
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	want, err := fresh.StateHash()
+	if err != nil {
+		return err
+	}
+	got, err := stored.StateHash()
 	if err != nil {
 		return err
 	}
 	// Equal hashes leave the nodes of the goods tree, which follow from the
 	// rest, so the two are walked in any case.
-	line, err := store.FirstDifference(r.fresh, r.engine.store)
+	line, err := store.FirstDifference(fresh, stored)
 	if err != nil {
 		return err
 	}
@@ -143,7 +142,7 @@ func (r *replay) compare() error {
 		return fmt.Errorf("the state differs from what the block files give, first at %s (files against state): start with --reindex to build it anew", line)
 	}
 	if charter := r.engine.rules.Charter; charter != nil {
-		return goods.CheckState(charter, r.engine.store, r.engine.store.RangeCoins)
+		return goods.CheckState(charter, stored, stored.RangeCoins)
 	}
 	return nil
 }

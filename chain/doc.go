@@ -53,5 +53,9 @@
 // Engine.mu: a second read lock can wait for ever behind a writer.
 //
 // A follower must not wait for a call that the engine's goroutine answers
-// (AcceptBlock, Invalidate, ...): it runs on that goroutine.
+// (AcceptBlock, Invalidate, UTXOStats, ...): it runs on that goroutine.
+//
+// What walks the whole state (UTXOStats, RangeCoins, StateHash, the comparison
+// of Check) holds no lock at all: the engine's goroutine commits and freezes
+// the state, and the walk reads that while blocks go on. Close ends it.
 package chain

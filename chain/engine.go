@@ -86,6 +86,9 @@ type Engine struct {
 
 	// moved, if set by a test of this package, sees each step as it is made.
 	moved func(connected bool, h *state.Header)
+	// walking, if set likewise, is called before every coin of a walk over
+	// a frozen state.
+	walking func()
 }
 
 // Open loads the header tree, goes on from where the state files stand with
@@ -184,7 +187,9 @@ func missingHeight(h *state.Header, have bool) int32 {
 }
 
 // Close commits what is there, stops the engine and returns why it had to
-// stop, or nil. It may be called more than once.
+// stop, or nil. A count that is under way (UTXOStats and the like) ends with
+// ErrClosed soon after; closing the Store waits for it. Close may be called
+// more than once.
 func (e *Engine) Close() error {
 	e.stop()
 	<-e.done

@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"errors"
+
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
@@ -21,29 +23,68 @@ const (
 	HashMuHash      = store.HashMuHash
 )
 
-// UTXOStats walks the whole UTXO set after one block and counts it. It reads
-// only: everybody may read meanwhile, but the next block waits.
-func (e *Engine) UTXOStats(kind HashKind) (UTXOStats, error) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.store.Stats(kind)
+// UTXOStats counts the whole UTXO set as it is after one block, which the
+// figures name. Everybody may go on meanwhile, the chain too. Close ends the
+// walk with ErrClosed.
+func (e *Engine) UTXOStats(kind HashKind) (stats UTXOStats, err error) {
+	err = e.frozen(nil, func(s *store.Snapshot) error {
+		stats, err = s.Stats(kind)
+		return err
+	})
+	return stats, err
 }
 
 // RangeCoins calls f for every coin after one block, in ascending order of
-// txid bytes and output, until f returns false. The next block waits until it
-// is done. Inside f the rules of View hold.
+// txid bytes and output, until f returns false. The chain goes on meanwhile,
+// and f may call the Engine as it likes. Close ends the walk with ErrClosed.
 func (e *Engine) RangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.store.RangeCoins(f)
+	return e.frozen(nil, func(s *store.Snapshot) error { return s.RangeCoins(f) })
 }
 
 // StateHash is one hash of everything that the tip determines; see
-// store.Store.StateHash. It costs what UTXOStats costs.
-func (e *Engine) StateHash() (chainhash.Hash, error) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.store.StateHash()
+// store.Snapshot.StateHash. It costs what UTXOStats costs.
+func (e *Engine) StateHash() (hash chainhash.Hash, err error) {
+	err = e.frozen(nil, func(s *store.Snapshot) error {
+		hash, err = s.StateHash()
+		return err
+	})
+	return hash, err
+}
+
+// frozen commits what waits, freezes the state and calls f with it. No lock is
+// held: the chain goes on while f runs. first, which may be nil, runs on the
+// engine's goroutine at the tip that is going to be frozen.
+func (e *Engine) frozen(first func() error, f func(*store.Snapshot) error) (err error) {
+	var snapshot *store.Snapshot
+	err = e.control(func() (err error) {
+		if err = e.commit(); err == nil && first != nil {
+			err = first()
+		}
+		if err != nil {
+			return err
+		}
+		snapshot, err = e.store.Snapshot(e.goOn)
+		return e.world(err, "the state could not be frozen")
+	})
+	if snapshot == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	if err != nil {
+		return err // the engine failed when it had frozen the state
+	}
+	return f(snapshot)
+}
+
+// goOn ends the walks over frozen states once Close has been called.
+func (e *Engine) goOn() error {
+	if e.walking != nil {
+		e.walking()
+	}
+	if e.stopping() {
+		return ErrClosed
+	}
+	return nil
 }
 
 // SizeOnDisk is the length of the block and undo files in bytes.

@@ -167,16 +167,20 @@ func (l *ledger) connectSmall(tb testing.TB, s *Store, w *world, d *state.Delta)
 	must(tb, s.Connect(h, d, &state.Undo{}))
 }
 
-// TestReadersBesideEachOther lets many goroutines read what is committed and
-// what is not; the race detector has its say where it is on.
+// TestReadersBesideEachOther lets many goroutines read what is frozen, what
+// is committed and what is not; the race detector has its say where it is on.
 func TestReadersBesideEachOther(t *testing.T) {
 	w := newWorld(8)
 	s, _ := mustOpen(t, testOptions(vfs.NewMem()))
 	defer s.Close()
+	var frozen *Snapshot
+	var err error
 	for i := range 20 {
 		must(t, w.connect(s, 3, 9, 200))
 		if i == 10 {
-			must(t, s.Commit())
+			frozen, err = s.Snapshot(nil)
+			must(t, err)
+			defer frozen.Close()
 		}
 	}
 	tip := s.Tip()
@@ -195,7 +199,10 @@ func TestReadersBesideEachOther(t *testing.T) {
 					errs <- err
 				}
 			}
-			if _, err := s.StateHash(); err != nil {
+			if err := w.sameFrozen(frozen); err != nil {
+				errs <- err
+			}
+			if _, err := frozen.StateHash(); err != nil {
 				errs <- err
 			}
 		})

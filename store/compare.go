@@ -9,10 +9,10 @@ import (
 	"granary/store/coins"
 )
 
-// FirstDifference walks two Stores in order (tip, coins, goods state with its
+// FirstDifference walks two Snapshots in order (tip, coins, goods state with its
 // tree nodes) and describes the first thing that is not the same in both, in
 // one line for a person; "" where there is no difference.
-func FirstDifference(a, b *Store) (string, error) {
+func FirstDifference(a, b *Snapshot) (string, error) {
 	if a.tip.Hash != b.tip.Hash {
 		return fmt.Sprintf("tip: %d %s against %d %s", a.tip.Height, a.tip.Hash, b.tip.Height, b.tip.Hash), nil
 	}
@@ -22,7 +22,7 @@ func FirstDifference(a, b *Store) (string, error) {
 	return differentGoods(a, b)
 }
 
-func differentCoin(a, b *Store) (string, error) {
+func differentCoin(a, b *Snapshot) (string, error) {
 	walkA, err := a.walkCoins()
 	if err != nil {
 		return "", err
@@ -83,7 +83,7 @@ func shownCoin(c *state.Coin) string {
 	return fmt.Sprintf("%d units, height %d, coinbase %t, script %x", c.ValueUnits, c.Height, c.Coinbase, c.Script)
 }
 
-func differentGoods(a, b *Store) (line string, err error) {
+func differentGoods(a, b *Snapshot) (line string, err error) {
 	nextA, stopA, errA := a.pullGoods()
 	defer stopA()
 	nextB, stopB, errB := b.pullGoods()
@@ -109,7 +109,7 @@ func differentGoods(a, b *Store) (line string, err error) {
 
 // pullGoods turns GoodsRange around, so that two can be walked in step. The
 // error is set by the time next says that there is no more.
-func (s *Store) pullGoods() (next func() (key, value []byte, ok bool), stop func(), err *error) {
+func (s *Snapshot) pullGoods() (next func() (key, value []byte, ok bool), stop func(), err *error) {
 	err = new(error)
 	next, stop = iter.Pull2(func(yield func(key, value []byte) bool) {
 		*err = s.GoodsRange(nil, nil, yield)

@@ -121,8 +121,8 @@ func TestFailedStaysFailed(t *testing.T) {
 	if err := s.Connect(s.Tip(), nil, nil); err == nil {
 		t.Error("connects after a failed sync")
 	}
-	if err := s.RangeCoins(nil); err == nil {
-		t.Error("walks after a failed sync")
+	if _, err := s.Snapshot(nil); err == nil {
+		t.Error("freezes after a failed sync")
 	}
 }
 

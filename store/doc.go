@@ -10,8 +10,10 @@
 // files hold beyond it is written over.
 //
 // One goroutine writes. Between its calls any number of goroutines may read
-// (the View, ReadBlock, ReadUndo, RangeCoins, Stats); whoever owns the Store
-// keeps them apart, as chain does with one RWMutex.
+// (the View, ReadBlock, ReadUndo); whoever owns the Store keeps them apart, as
+// chain does with one RWMutex. What takes long reads a Snapshot, the state
+// after one commit: counting the UTXO set (Stats), hashing the state
+// (StateHash), comparing two (FirstDifference). The writer goes on meanwhile.
 //
 // The first error of the disk under a write is final: every later call gives
 // it again, and nothing is acknowledged after it.

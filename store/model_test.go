@@ -22,6 +22,14 @@ func TestModel(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		var frozen *Snapshot
+		thaw := func() {
+			if frozen != nil {
+				ok(w.sameFrozen(frozen))
+				ok(frozen.Close())
+				frozen = nil
+			}
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"connect": func(t *rapid.T) {
 				ok(w.connect(s, rapid.IntRange(0, 8).Draw(t, "spends"), rapid.IntRange(0, 8).Draw(t, "creates"), 150))
@@ -37,7 +45,17 @@ func TestModel(t *testing.T) {
 				ok(s.Commit())
 				committed = s.Tip().Hash
 			},
+			"freeze": func(t *rapid.T) {
+				thaw()
+				var err error
+				frozen, err = s.Snapshot(nil)
+				ok(err)
+				if committed = s.Tip().Hash; frozen.Tip().Hash != committed {
+					t.Fatalf("frozen at %s, the tip is %s", frozen.Tip().Hash, committed)
+				}
+			},
 			"reopen": func(t *rapid.T) {
+				thaw()
 				s = reopen(t, s, fs)
 				if s.Tip().Hash != committed {
 					t.Fatalf("tip %s, committed was %s", s.Tip().Hash, committed)
@@ -45,6 +63,7 @@ func TestModel(t *testing.T) {
 			},
 			"": func(*rapid.T) { ok(w.same(s)) },
 		})
+		thaw()
 		for h := s.Tip(); h.Status&state.StatusHaveUndo != 0; h = h.Parent {
 			ok(w.files(s, []*state.Header{h}))
 		}

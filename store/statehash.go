@@ -17,7 +17,7 @@ const stateHashTag = "granary/state"
 // the SHA-256 of all goods keys and values (totals among them, tree nodes
 // not, for they follow). Keys and values have their length before them. Two
 // nodes at the same tip have the same StateHash, or one of them is wrong.
-func (s *Store) StateHash() (sum chainhash.Hash, err error) {
+func (s *Snapshot) StateHash() (sum chainhash.Hash, err error) {
 	stats, err := s.Stats(HashSerialized3)
 	if err != nil {
 		return sum, err
@@ -37,7 +37,7 @@ func (s *Store) StateHash() (sum chainhash.Hash, err error) {
 	return chainhash.Hash(h.Sum(nil)), nil
 }
 
-func (s *Store) goodsHash() ([sha256.Size]byte, error) {
+func (s *Snapshot) goodsHash() ([sha256.Size]byte, error) {
 	h := sha256.New()
 	var buf []byte
 	err := s.GoodsRange(nil, nil, func(key, value []byte) bool {

@@ -42,8 +42,8 @@ type Stats struct {
 // and coinbase bit, amount, length of the script.
 const bogoBytes = 32 + 4 + 4 + 8 + 2
 
-// Stats walks the whole UTXO set. It reads only, and takes its time.
-func (s *Store) Stats(kind HashKind) (Stats, error) {
+// Stats walks the whole UTXO set and takes its time.
+func (s *Snapshot) Stats(kind HashKind) (Stats, error) {
 	stats := Stats{Height: s.tip.Height, Tip: s.tip.Hash}
 	walk, err := s.walkCoins()
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) Stats(kind HashKind) (Stats, error) {
 		return stats, err
 	}
 	stats.Hash = sum.sum()
-	size, err := s.db.DiskBytes([]byte{prefixCoins}, []byte{prefixCoins + 1})
+	size, err := s.store.db.DiskBytes([]byte{prefixCoins}, []byte{prefixCoins + 1})
 	stats.DiskBytes = int64(size)
 	return stats, err
 }

@@ -31,8 +31,9 @@ func TestStats(t *testing.T) {
 	fs := vfs.NewMem()
 	w := newWorld(4)
 	s, _ := mustOpen(t, testOptions(fs))
+	frozen := mustFreeze(t, s)
 	for _, kind := range []HashKind{HashSerialized3, HashMuHash} {
-		stats, err := s.Stats(kind)
+		stats, err := frozen.Stats(kind)
 		must(t, err)
 		want := chainhash.DoubleHashH(nil)
 		if kind == HashMuHash {
@@ -42,6 +43,7 @@ func TestStats(t *testing.T) {
 			t.Errorf("empty set: %+v", stats)
 		}
 	}
+	must(t, frozen.Close())
 	for range 25 {
 		must(t, w.connect(s, 3, 7, 200))
 		if w.rng.IntN(4) == 0 {
@@ -63,7 +65,8 @@ func TestStats(t *testing.T) {
 	}
 	want.Transactions = int64(len(txids))
 	serialized := sha256.New()
-	must(t, s.RangeCoins(func(op wire.OutPoint, c *state.Coin) bool {
+	frozen = mustFreeze(t, s)
+	must(t, frozen.RangeCoins(func(op wire.OutPoint, c *state.Coin) bool {
 		key := coins.KeyOf(&op)
 		serialized.Write(appendHashedCoin(nil, &key, c))
 		return true
@@ -71,14 +74,22 @@ func TestStats(t *testing.T) {
 	once := serialized.Sum(nil)
 	for kind, sum := range map[HashKind]chainhash.Hash{HashNone: {}, HashMuHash: mu.Sum(), HashSerialized3: sha256.Sum256(once)} {
 		want.Hash = sum
-		got, err := s.Stats(kind)
+		got, err := frozen.Stats(kind)
 		must(t, err)
 		got.DiskBytes = 0
 		if got != want {
 			t.Errorf("%+v, not %+v", got, want)
 		}
 	}
+	must(t, frozen.Close())
 	must(t, s.Close())
+}
+
+func mustFreeze(t *testing.T, s *Store) *Snapshot {
+	t.Helper()
+	frozen, err := s.Snapshot(nil)
+	must(t, err)
+	return frozen
 }
 
 func TestStateHashAndDifference(t *testing.T) {
@@ -87,8 +98,8 @@ func TestStateHashAndDifference(t *testing.T) {
 	for range 20 {
 		must(t, w.connect(a, 3, 7, 200))
 	}
-	must(t, a.Commit())
-	want, err := a.StateHash()
+	frozenA := mustFreeze(t, a)
+	want, err := frozenA.StateHash()
 	must(t, err)
 	last := w.states[a.Tip().Hash].delta.Created[0]
 	for _, c := range []struct {
@@ -108,10 +119,12 @@ func TestStateHashAndDifference(t *testing.T) {
 		_, _, err = b.LoadHeaders()
 		must(t, err)
 		replay(t, w, a, b, c.change)
-		got, err := b.StateHash()
+		frozenB := mustFreeze(t, b)
+		got, err := frozenB.StateHash()
 		must(t, err)
-		line, err := FirstDifference(a, b)
+		line, err := FirstDifference(frozenA, frozenB)
 		must(t, err)
+		must(t, frozenB.Close())
 		if (got == want) != c.sameHash || !strings.HasPrefix(line, c.line) || (c.line == "") != (line == "") {
 			t.Errorf("%q, not %q; hash %s", line, c.line, got)
 		}
@@ -121,9 +134,12 @@ func TestStateHashAndDifference(t *testing.T) {
 		t.Error("the scratch state is still there")
 	}
 	fresh, _ := mustOpen(t, testOptions(vfs.NewMem()))
-	if line, err := FirstDifference(a, fresh); !strings.HasPrefix(line, "tip: 20 ") || err != nil {
+	frozenFresh := mustFreeze(t, fresh)
+	defer frozenFresh.Close()
+	if line, err := FirstDifference(frozenA, frozenFresh); !strings.HasPrefix(line, "tip: 20 ") || err != nil {
 		t.Errorf("%q, %v", line, err)
 	}
+	must(t, frozenA.Close())
 }
 
 // replay connects a's blocks to b, the last one changed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -84,6 +85,8 @@ type Store struct {
 	genesis chainhash.Hash
 	budget  budget
 	failed  error
+	// snapshots that are not closed yet.
+	snapshots sync.WaitGroup
 }
 
 // budget divides Options.CacheBytes.
@@ -227,11 +230,12 @@ func (s *Store) fail(err error) error {
 }
 
 // Close closes the Store without committing: what was not committed is as if
-// it had never been.
+// it had never been. It waits until every Snapshot is closed.
 func (s *Store) Close() error { return s.release() }
 
 func (s *Store) release() error {
 	var err error
+	s.snapshots.Wait()
 	if s.files != nil {
 		err = errors.Join(err, s.files.Close())
 		s.files = nil

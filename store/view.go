@@ -91,15 +91,24 @@ func (s *Store) GoodsRange(from, to []byte, f func(key, value []byte) bool) erro
 	if s.failed != nil {
 		return s.failed
 	}
+	return rangeGoods(s.db, &s.goods, from, to, f)
+}
+
+// rangeGoods walks the goods state of r, changed by what waits (nil: nothing).
+func rangeGoods(r kv.Reader, waiting *sortedMap, from, to []byte, f func(key, value []byte) bool) error {
 	upper := []byte{prefixGoods + 1}
 	if to != nil {
 		upper = goodsKey(to)
 	}
-	it, err := s.db.Iter(goodsKey(from), upper)
+	it, err := r.Iter(goodsKey(from), upper)
 	if err != nil {
 		return err
 	}
-	walkGoods(it, s.goods.From(from), to, f)
+	var first *sortedNode
+	if waiting != nil {
+		first = waiting.From(from)
+	}
+	walkGoods(it, first, to, f)
 	return it.Close()
 }
 
@@ -136,95 +145,4 @@ func walkGoods(it *kv.Iter, waiting *sortedNode, to []byte, f func(key, value []
 			advance()
 		}
 	}
-}
-
-// RangeCoins calls f for every coin, those not committed yet included, in
-// ascending order of (txid's bytes, output), until f returns false. The coin
-// may be kept.
-func (s *Store) RangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error {
-	walk, err := s.walkCoins()
-	if err != nil {
-		return err
-	}
-	for walk.next() {
-		if !f(walk.key.OutPoint(), walk.coin) {
-			break
-		}
-	}
-	return walk.close()
-}
-
-// coinWalk merges the coins on the disk with the changes that wait.
-type coinWalk struct {
-	store   *Store
-	it      *kv.Iter
-	more    bool
-	changes func() *coins.Change
-	change  *coins.Change
-
-	key  coins.Key
-	coin *state.Coin
-	err  error
-}
-
-func (s *Store) walkCoins() (*coinWalk, error) {
-	if s.failed != nil {
-		return nil, s.failed
-	}
-	it, err := s.db.Iter([]byte{prefixCoins}, []byte{prefixCoins + 1})
-	if err != nil {
-		return nil, err
-	}
-	w := &coinWalk{store: s, it: it, more: it.Next(), changes: s.coins.DirtySorted()}
-	w.change = w.changes()
-	return w, nil
-}
-
-// next moves to the next coin; false at the end or at an error.
-func (w *coinWalk) next() bool {
-	for w.err == nil && (w.more || w.change != nil) {
-		order := 1
-		switch {
-		case w.change == nil:
-			order = -1
-		case w.more:
-			order = bytes.Compare(w.it.Key()[1:], w.change.Key[:])
-		}
-		w.coin = nil
-		if order < 0 {
-			w.fromDisk()
-		} else if w.key = w.change.Key; w.change.Coin != nil {
-			w.coin = w.change.Coin.Clone()
-		}
-		if order <= 0 {
-			w.more = w.it.Next()
-		}
-		if order >= 0 {
-			w.change = w.changes()
-		}
-		if w.coin != nil {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *coinWalk) fromDisk() {
-	if len(w.it.Key()) != 1+coins.KeyBytes {
-		w.err = w.store.damaged("coin key of %d bytes", len(w.it.Key()))
-		return
-	}
-	w.key = coins.Key(w.it.Key()[1:])
-	if w.coin, w.err = coins.DecodeCoin(w.it.Value()); w.err != nil {
-		op := w.key.OutPoint()
-		w.coin, w.err = nil, w.store.damaged("coin %v: %v", &op, w.err)
-	}
-}
-
-func (w *coinWalk) close() error {
-	err := w.it.Close()
-	if w.err != nil {
-		err = w.err
-	}
-	return err
 }

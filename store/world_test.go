@@ -27,6 +27,7 @@ type world struct {
 	states map[chainhash.Hash]*snapshot
 	blocks map[chainhash.Hash][]byte
 	undos  map[chainhash.Hash]*state.Undo
+	made   []wire.OutPoint // all coins ever, on any branch
 	serial uint64
 }
 
@@ -109,6 +110,9 @@ func (w *world) delta(before *snapshot, height int32, spends, creates int) *stat
 		// As before BIP34: a coinbase over a coin that is still there.
 		old := d.Spent[0]
 		d.Created = append(d.Created, state.CoinChange{Out: old.Out, Coin: &state.Coin{ValueUnits: 1, Height: height, Coinbase: true}})
+	}
+	for i := range d.Created {
+		w.made = append(w.made, d.Created[i].Out)
 	}
 	w.goodsChanges(before, d)
 	return d
@@ -214,22 +218,40 @@ func (w *world) disconnect(s *Store) error {
 	return s.Disconnect(h, w.states[h.Hash].reverse())
 }
 
-// same compares the whole Store with the snapshot of its tip.
+// same compares the whole Store with the snapshot of its tip, and where nothing
+// waits for a commit the Store's own Snapshot too.
 func (w *world) same(s *Store) error {
 	want := w.states[s.Tip().Hash]
 	if want == nil {
 		return fmt.Errorf("%w: tip %s was never made", errDiffers, s.Tip().Hash)
 	}
-	if err := want.sameCoins(s); err != nil {
+	for _, op := range w.made {
+		if got, err := s.Coin(op); err != nil {
+			return err
+		} else if !sameCoin(got, want.coins[op]) {
+			return fmt.Errorf("%w: coin %v reads %+v, not %+v", errDiffers, &op, got, want.coins[op])
+		}
+	}
+	if err := want.sameGoods(s); err != nil || s.pending() {
 		return err
 	}
-	return want.sameGoods(s)
+	frozen, err := s.Snapshot(nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.sameFrozen(frozen), frozen.Close())
 }
 
-func (s *snapshot) sameCoins(view *Store) error {
+// sameFrozen compares a Snapshot with the snapshot of the tip that it names.
+func (w *world) sameFrozen(s *Snapshot) error {
+	want := w.states[s.Tip().Hash]
+	return errors.Join(want.sameCoins(s), want.sameGoods(s))
+}
+
+func (s *snapshot) sameCoins(frozen *Snapshot) error {
 	var last *wire.OutPoint
 	n, bad := 0, error(nil)
-	err := view.RangeCoins(func(op wire.OutPoint, c *state.Coin) bool {
+	err := frozen.RangeCoins(func(op wire.OutPoint, c *state.Coin) bool {
 		n++
 		if !sameCoin(c, s.coins[op]) {
 			bad = fmt.Errorf("%w: coin %v is %+v, not %+v", errDiffers, &op, c, s.coins[op])
@@ -246,17 +268,10 @@ func (s *snapshot) sameCoins(view *Store) error {
 	if n != len(s.coins) {
 		return fmt.Errorf("%w: %d coins, not %d", errDiffers, n, len(s.coins))
 	}
-	for op, want := range s.coins {
-		if got, err := view.Coin(op); err != nil {
-			return err
-		} else if !sameCoin(got, want) {
-			return fmt.Errorf("%w: coin %v reads %+v", errDiffers, &op, got)
-		}
-	}
 	return nil
 }
 
-func (s *snapshot) sameGoods(view *Store) error {
+func (s *snapshot) sameGoods(view state.GoodsView) error {
 	got := map[string]string{}
 	last := ""
 	if err := view.GoodsRange(nil, nil, func(key, value []byte) bool {

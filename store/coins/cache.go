@@ -1,10 +1,8 @@
 package coins
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/maphash"
-	"slices"
 
 	"github.com/btcsuite/btcd/wire/v2"
 
@@ -184,25 +182,6 @@ func (c *Cache) change(r ref, change *Change, coin *state.Coin) {
 		coin.ValueUnits, coin.Height, coin.Coinbase = entryValue(e)
 		coin.Script = entryScript(e)
 		change.Coin = coin
-	}
-}
-
-// DirtySorted gives the changes in ascending order of keys, one after the
-// other; nil at the end. A change is valid until the next call.
-func (c *Cache) DirtySorted() func() *Change {
-	order := slices.Clone(c.dirty)
-	slices.SortFunc(order, func(a, b ref) int {
-		return bytes.Compare(c.arena.entry(a)[8:44], c.arena.entry(b)[8:44])
-	})
-	var change Change
-	var coin state.Coin
-	return func() *Change {
-		if len(order) == 0 {
-			return nil
-		}
-		c.change(order[0], &change, &coin)
-		order = order[1:]
-		return &change
 	}
 }
 

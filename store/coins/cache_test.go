@@ -103,23 +103,19 @@ func (o *oracle) check(t *rapid.T, c *Cache) {
 	for op, coin := range o.disk {
 		merged[op] = coin
 	}
-	var last *Key
-	for next, ch := c.DirtySorted(), (*Change)(nil); ; {
-		if ch = next(); ch == nil {
-			break
+	listed := make(map[Key]bool)
+	c.Dirty(func(ch *Change) {
+		if listed[ch.Key] {
+			t.Fatalf("%x is listed twice", ch.Key)
 		}
-		if last != nil && bytes.Compare(last[:], ch.Key[:]) >= 0 {
-			t.Fatalf("%x is not above %x", ch.Key, *last)
-		}
-		key := ch.Key
-		last = &key
+		listed[ch.Key] = true
 		dirty += entryHead
 		if ch.Coin == nil {
-			delete(merged, key.OutPoint())
+			delete(merged, ch.Key.OutPoint())
 		} else {
-			merged[key.OutPoint()] = ch.Coin.Clone()
+			merged[ch.Key.OutPoint()] = ch.Coin.Clone()
 		}
-	}
+	})
 	if diff := cmp.Diff(o.now, merged, byCoin); diff != "" {
 		t.Fatal(diff)
 	}
