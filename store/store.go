@@ -224,7 +224,6 @@ func (s *Store) identity() kv.Identity {
 func (s *Store) fail(err error) error {
 	if s.failed == nil {
 		s.failed = kv.Explain(s.options.Dir, err)
-		s.log.Error("store failed", "error", s.failed)
 	}
 	return s.failed
 }

@@ -3,6 +3,7 @@ package scripts
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -24,8 +25,9 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts plays every transcript. Beside testscript's own commands they
-// have: flip FILE OFFSET, truncate FILE BYTES, get PATH (of the page), and
-// same FILE FILE.
+// have: flip FILE OFFSET, truncate FILE BYTES, fill FILE BYTES, get PATH (of
+// the page), post STATUS FILE (to the JSON-RPC door), same FILE FILE, format
+// DIR VERSION, and where the condition [disk] holds disk SIZE.
 func TestScripts(t *testing.T) {
 	play(t, "testdata", nil)
 }
@@ -53,7 +55,14 @@ func play(t *testing.T, dir string, vars map[string]string) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"flip": flip, "truncate": truncate, "get": get, "same": same,
+			"flip": flip, "truncate": truncate, "fill": fill, "get": get, "post": post, "same": same,
+			"format": format, "disk": disk,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "disk" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return canMount(t.TempDir()), nil
 		},
 	})
 }
@@ -97,6 +106,16 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(path, info.Size()-n))
 }
 
+// fill FILE BYTES writes a file of so many opening brackets.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fill FILE BYTES")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte{'['}, n), 0o600))
+}
+
 // get PATH fetches a page as a browser without scripts would; its text is the
 // standard output. With ! the answer must not be 200.
 func get(ts *testscript.TestScript, neg bool, args []string) {
@@ -113,6 +132,34 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("GET %s: %s", args[0], response.Status)
 	}
 	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+}
+
+// post STATUS FILE sends a file to the JSON-RPC door of regtest, with the
+// cookie of the data directory, and expects that HTTP status; the answer is
+// the standard output. With ! it sends no cookie.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: post STATUS FILE")
+	}
+	body, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	request, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+ts.Getenv("GRANARY_RPCPORT"), bytes.NewReader(body))
+	ts.Check(err)
+	if !neg {
+		cookie, err := os.ReadFile(filepath.Join(ts.Getenv("GRANARY_DATADIR"), "regtest", ".cookie"))
+		ts.Check(err)
+		user, password, _ := strings.Cut(string(cookie), ":")
+		request.SetBasicAuth(user, password)
+	}
+	client := &http.Client{Timeout: 30 * time.Second}
+	response, err := client.Do(request)
+	ts.Check(err)
+	defer response.Body.Close()
+	if got := strconv.Itoa(response.StatusCode); got != args[0] {
+		ts.Fatalf("post %s: %s", args[1], response.Status)
+	}
+	_, err = io.Copy(ts.Stdout(), response.Body)
 	ts.Check(err)
 }
 
