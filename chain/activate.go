@@ -44,7 +44,9 @@ func (e *Engine) walk(target *state.Header) {
 			"fork", fork.Height, "back", start.Height-fork.Height, "forward", target.Height-fork.Height)
 	}
 	for h := start; h != fork; h = h.Parent {
-		if e.disconnectTip() != nil {
+		// A kill behind such a commit finds the state further down with all
+		// blocks in the files: Open walks to the best branch again.
+		if e.disconnectTip() != nil || e.full() && e.settle() != nil {
 			return
 		}
 	}

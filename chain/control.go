@@ -60,6 +60,11 @@ func (e *Engine) retreat(h *state.Header) error {
 		if err := e.disconnectTip(); err != nil {
 			return err
 		}
+		if e.full() {
+			if err := e.settle(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -58,7 +58,8 @@ func (e *Engine) readBlock(h *state.Header) (*state.Block, error) {
 	}
 	b, err := state.DecodeBlock(raw)
 	if err != nil {
-		return nil, fmt.Errorf("block %d (%v) is damaged in the block files: %w", h.Height, h.Hash, err)
+		// Not %w: what the disk damaged is nobody's broken rule.
+		return nil, fmt.Errorf("block %d (%v) is damaged in the block files: %v", h.Height, h.Hash, err)
 	}
 	if b.Hash != h.Hash {
 		return nil, fmt.Errorf("the block files hold %v where block %d (%v) should be", b.Hash, h.Height, h.Hash)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/btcsuite/btcd/wire/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"granary/base/check"
 	"granary/state"
@@ -34,10 +35,18 @@ func (w *world) branch(name string, base []*state.Block, parent *state.Block, he
 }
 
 // TestReorgDepths goes to another branch and back; the state must be that of
-// an engine that never saw the other one.
+// an engine that never saw the other one. Once with a commit for the whole
+// walk, once with one for nearly every step of it.
 func TestReorgDepths(t *testing.T) {
+	t.Run("one commit", func(t *testing.T) { reorgDepths(t, 0) })
+	t.Run("many commits", func(t *testing.T) { reorgDepths(t, 1) })
+}
+
+func reorgDepths(t *testing.T, batchBytes int64) {
 	const deepest = 150
-	w := newWorld(t)
+	w := bareWorld(t, vfs.NewMem(), "data")
+	w.batchBytes = batchBytes
+	w.open()
 	base := w.run("base", w.genesis(), 0, deepest+102)
 	w.accept(base...)
 	top, height := base[len(base)-1], int32(len(base))

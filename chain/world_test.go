@@ -34,7 +34,9 @@ type world struct {
 	clock   *clock.Mock
 	rules   block.Rules
 	scripts *script.Checker
-	follow  []Follower
+	// batchBytes is the engine's option of that name.
+	batchBytes int64
+	follow     []Follower
 
 	store  *store.Store
 	engine *Engine
@@ -86,7 +88,7 @@ func (w *world) tryOpen() (err error) {
 		return err
 	}
 	w.engine, err = Open(Options{
-		Store: w.store, Rules: w.rules, Scripts: w.scripts, Clock: w.clock, Followers: w.follow,
+		Store: w.store, Rules: w.rules, Scripts: w.scripts, Clock: w.clock, Followers: w.follow, BatchBytes: w.batchBytes,
 	})
 	if err != nil {
 		w.store.Close()
