@@ -8,14 +8,12 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/btcsuite/btcd/address/v2"
-	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/spf13/cobra"
 
+	"granary/base/desc"
 	"granary/config"
 	"granary/node"
 	"granary/node/demo"
-	"granary/params"
 )
 
 type upFlags struct {
@@ -69,7 +67,7 @@ func up(cmd *cobra.Command, io *streams, flags *upFlags) error {
 	}
 	work := &demo.Work{Interval: flags.interval}
 	if flags.mineTo != "" {
-		if work.MinerScript, err = scriptOfAddress(flags.mineTo, c.Net); err != nil {
+		if work.MinerScript, err = desc.AddressScript(flags.mineTo, c.Net.Chain); err != nil {
 			return err
 		}
 	} else if c.Net.Name != "regtest" {
@@ -132,12 +130,4 @@ func greet(io *streams, n *node.Node, flags *upFlags) {
 		return
 	}
 	go func() { _ = browser.Wait() }() // its fate is not ours
-}
-
-func scriptOfAddress(text string, net *params.Network) ([]byte, error) {
-	addr, err := address.DecodeAddress(text, net.Chain)
-	if err != nil || !addr.IsForNet(net.Chain) {
-		return nil, fmt.Errorf("%q is not an address of %s", text, net.Name)
-	}
-	return txscript.PayToAddrScript(addr)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/btcsuite/btcd/txscript/v2"
 
+	"granary/base/desc"
 	"granary/state"
 )
 
@@ -45,16 +46,10 @@ func (s *Server) script(script []byte) scriptView {
 	if len(script) > 10_000 {
 		return view
 	}
-	class, addresses, _, err := txscript.ExtractPkScriptAddrs(script, s.options.Net.Chain)
-	if err != nil {
-		return view
-	}
-	if words, ok := scriptKinds[class]; ok {
+	if words, ok := scriptKinds[txscript.GetScriptClass(script)]; ok {
 		view.Kind = words
 	}
-	if len(addresses) == 1 && class != txscript.PubKeyTy && class != txscript.MultiSigTy {
-		view.Address = addresses[0].EncodeAddress()
-	}
+	view.Address, _ = desc.ScriptAddress(script, s.options.Net.Chain)
 	return view
 }
 

@@ -6,9 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/btcsuite/btcd/address/v2"
-	"github.com/btcsuite/btcd/txscript/v2"
-
+	"granary/base/desc"
 	"granary/rules/goods"
 	"granary/state"
 )
@@ -57,13 +55,9 @@ func (s *Server) lookUp(text string) (target string, err error) {
 // lookUpAddress knows the addresses of seats and the treasury; others would
 // need an index of scripts.
 func (s *Server) lookUpAddress(text string) (string, error) {
-	addr, err := address.DecodeAddress(text, s.options.Net.Chain)
-	if err != nil || !addr.IsForNet(s.options.Net.Chain) {
-		return "", notFound("Nothing here is called %q. The search takes a height, a block hash, a transaction id or an address of this network.", clip(text))
-	}
-	script, err := txscript.PayToAddrScript(addr)
+	script, err := desc.AddressScript(text, s.options.Net.Chain)
 	if err != nil {
-		return "", err
+		return "", notFound("Nothing here is called %q. The search takes a height, a block hash, a transaction id or an address of this network.", clip(text))
 	}
 	if string(script) == s.treasuryScript() {
 		return "/charter#treasury", nil
