@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -122,25 +123,25 @@ func arguments(rule cobra.PositionalArgs) cobra.PositionalArgs {
 // (-regtest, -rpcport=1): a known option behind one dash gets its second. What
 // follows the method of an rpc call is not touched.
 func singleDashes(args []string) []string {
-	known := make(map[string]bool)
+	takesValue := maps.Clone(rpcFlagNames) // known options: whether a value follows
 	for _, option := range config.Table() {
-		known[option.Name] = true
-	}
-	for _, name := range rpcFlagNames {
-		known[name] = true
+		takesValue[option.Name] = !option.Switch()
 	}
 	out := make([]string, 0, len(args))
-	inRPC := false
+	inRPC, isValue := false, false
 	for i, arg := range args {
+		if isValue {
+			out, isValue = append(out, arg), false
+			continue
+		}
 		if arg == "--" || (inRPC && !strings.HasPrefix(arg, "-")) {
 			return append(out, args[i:]...)
 		}
-		if arg == "rpc" && i == 0 {
-			inRPC = true
-		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
-		if len(name) > 1 && strings.HasPrefix(arg, "-") && known[name] {
-			arg = "-" + arg
+		inRPC = inRPC || arg == "rpc" && i == 0
+		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if value, known := takesValue[name]; known && len(name) > 1 && strings.HasPrefix(arg, "-") {
+			arg = "--" + strings.TrimLeft(arg, "-")
+			isValue = value && !hasValue
 		}
 		out = append(out, arg)
 	}

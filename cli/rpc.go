@@ -19,8 +19,12 @@ import (
 	"granary/door/rpc"
 )
 
-// rpcFlagNames are the flags of `granary rpc` beside the table's.
-var rpcFlagNames = []string{"named", "stdin", "rpcconnect", "rpcwait", "rpcwaittimeout", "rpcclienttimeout"}
+// rpcFlagNames are the flags of `granary rpc` beside the table's, and whether
+// each takes a value.
+var rpcFlagNames = map[string]bool{
+	"named": false, "stdin": false, "rpcwait": false,
+	"rpcconnect": true, "rpcwaittimeout": true, "rpcclienttimeout": true,
+}
 
 type rpcFlags struct {
 	named, stdin, wait   bool
