@@ -74,8 +74,8 @@ func (r *replay) upTo(ctx context.Context, tip *state.Header) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if r.engine.stopping() {
-			return ErrClosed
+		if err := r.engine.mayWalk(); err != nil {
+			return err
 		}
 		h := tip.Ancestor(r.at.Height + 1)
 		if err := r.block(h); err != nil {

@@ -61,9 +61,10 @@ type Engine struct {
 	tip        atomic.Pointer[state.Header]
 	bestHeader atomic.Pointer[state.Header]
 
-	queue    chan *request
-	quit     chan struct{} // closed by Close
-	quitOnce sync.Once
+	queue      chan *request
+	quit       chan struct{} // closed by Close
+	quitOnce   sync.Once
+	walksEnded atomic.Bool // by EndWalks
 	// leash, while it is set, ends a long activation when it ends (Reindex).
 	leash   atomic.Pointer[context.Context]
 	done    chan struct{} // closed when the goroutine has ended

@@ -76,15 +76,25 @@ func (e *Engine) frozen(first func() error, f func(*store.Snapshot) error) (err 
 	return f(snapshot)
 }
 
-// goOn ends the walks over frozen states once Close has been called.
+// EndWalks ends with ErrClosed every walk over the whole state that runs or is
+// begun from now on (UTXOStats, RangeCoins, StateHash, VerifyChain, Check). It
+// is for whoever waits for callers before Close.
+func (e *Engine) EndWalks() { e.walksEnded.Store(true) }
+
+// mayWalk is ErrClosed once walks are to end.
+func (e *Engine) mayWalk() error {
+	if e.walksEnded.Load() || e.stopping() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// goOn is mayWalk as the walks over frozen states ask it.
 func (e *Engine) goOn() error {
 	if e.walking != nil {
 		e.walking()
 	}
-	if e.stopping() {
-		return ErrClosed
-	}
-	return nil
+	return e.mayWalk()
 }
 
 // SizeOnDisk is the length of the block and undo files in bytes.

@@ -195,6 +195,25 @@ func TestCloseDuringWalk(t *testing.T) {
 	}
 }
 
+// TestEndWalks: a count ends while the engine itself goes on.
+func TestEndWalks(t *testing.T) {
+	w, blocks := grown(t)
+	engine, n := w.engine, 0
+	engine.walking = func() {
+		if n++; n == len(blocks)/2 {
+			engine.EndWalks()
+		}
+	}
+	if _, err := engine.UTXOStats(HashNone); !errors.Is(err, ErrClosed) || n != len(blocks)/2 {
+		t.Errorf("the count ended at step %d with %v", n, err)
+	}
+	if err := engine.VerifyChain(4, 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("verification is begun after EndWalks: %v", err)
+	}
+	tip := blocks[len(blocks)-1]
+	w.accept(w.run("on", tip, int32(len(blocks)), 1)...)
+}
+
 // TestFailureAfterFreezing: a batch that fails when it has frozen the state
 // lets the snapshot go, or the store would never close.
 func TestFailureAfterFreezing(t *testing.T) {

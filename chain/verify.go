@@ -30,8 +30,8 @@ func (e *Engine) VerifyChain(level, nblocks int) error {
 			low = 0
 		}
 		for h := tip; h.Height > low; h = h.Parent {
-			if e.stopping() {
-				return ErrClosed
+			if err := e.mayWalk(); err != nil {
+				return err
 			}
 			if h.Status&state.StatusHaveData == 0 {
 				break
@@ -85,8 +85,8 @@ func (v *verification) forward() error {
 	}
 	for i := len(v.taken) - 1; i >= 0; i-- {
 		h := v.taken[i]
-		if v.engine.stopping() {
-			return ErrClosed
+		if err := v.engine.mayWalk(); err != nil {
+			return err
 		}
 		if err := v.connect(h, v.engine.scripts); err != nil {
 			return fmt.Errorf("block %d (%v): %w", h.Height, h.Hash, err)

@@ -27,11 +27,7 @@ func (n *Node) startRPC() error {
 		closeAll(listeners)
 		return err
 	}
-	n.add("JSON-RPC", func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
-		defer cancel()
-		return n.rpc.Close(ctx)
-	})
+	n.add("JSON-RPC", n.closeRPC)
 	for _, l := range listeners {
 		n.Log.Info("JSON-RPC listens", "address", l.Addr())
 		go func() {
@@ -41,6 +37,13 @@ func (n *Node) startRPC() error {
 		}()
 	}
 	return nil
+}
+
+// closeRPC may be called twice.
+func (n *Node) closeRPC() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	return n.rpc.Close(ctx)
 }
 
 // readyRPC hands the services to the door.
@@ -56,6 +59,12 @@ func (n *Node) readyRPC(ctx context.Context) error {
 		services.Miner = n.Miner
 	}
 	n.rpc.Ready(services)
+	// The door was the first to open, so that it could answer "warming up";
+	// its calls must have ended before the services behind them do.
+	n.add("JSON-RPC calls", func() error {
+		n.Chain.EndWalks()
+		return n.closeRPC()
+	})
 	return n.Chain.Follow(ctx, n.rpc, n.Chain.Tip().Hash, nil)
 }
 
