@@ -24,11 +24,16 @@ func tracked(t *testing.T) []string {
 	}
 	var files []string
 	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			rel, _ := filepath.Rel(root, path)
+		rel, _ := filepath.Rel(root, path)
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (rel == ".git" || rel == "bin"):
+			return filepath.SkipDir
+		case !entry.IsDir():
 			files = append(files, rel)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
