@@ -35,14 +35,14 @@ func TestCheckTxReadsOnly(t *testing.T) {
 	msg := w.rotateTx(state.RoleCouncil, 0, 50)
 	spent := []*state.Coin{w.coins[msg.TxIn[0].PreviousOutPoint]}
 	before := maps.Clone(w.goods)
-	if err := goods.CheckTx(w.charter, 101, w, txOf(msg), spent); err != nil {
+	if err := goods.CheckTx(w.charter, w.tip, w, txOf(msg), spent); err != nil {
 		t.Fatal(err)
 	}
-	if err := goods.CheckTx(w.charter, 100, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeRecordEarly {
+	if err := goods.CheckTx(w.charter, w.tip.Parent, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeRecordEarly {
 		t.Fatalf("height 100: %v", err)
 	}
 	msg.TxOut[0].Value = 1
-	if err := goods.CheckTx(w.charter, 101, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeSeatValue {
+	if err := goods.CheckTx(w.charter, w.tip, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeSeatValue {
 		t.Fatalf("got %v", err)
 	}
 	if !check.CodeOf(check.Rule(goods.CodeSeatValue, "")).Goods() {
@@ -146,10 +146,50 @@ func TestRevertRefusesForeignUndo(t *testing.T) {
 	}
 }
 
+// open lets goods in: two receipts of custodian 0, the first drawn in part,
+// attestations and a used proposal beside them.
+func (w *world) open() {
+	w.t.Helper()
+	w.mine(100)
+	r := goods.Receive{Expiry: 130, Observed: goods.Observed{Height: 100, Hash: w.tip.Hash}, Openings: []goods.Opening{
+		{Good: 0, Serial: "A", Quantity: 10_000, Location: "Hall", Script: keyScript(30)},
+		{Good: 1, Serial: "B", Quantity: 60, Script: keyScript(31)},
+	}}
+	hash := goods.ProposalHash(w.charter.ID(), r)
+	w.blockOf(w.attestTx(0, hash), w.attestTx(1, hash))
+	w.blockOf(w.seatTx(state.RoleCustodian, 0, r))
+	receipt, err := goods.ReadReceipt(w, 0)
+	if err != nil || receipt == nil {
+		w.t.Fatalf("receipt 0: %v", err)
+	}
+	msg := wire.NewMsgTx(2)
+	msg.AddTxIn(wire.NewTxIn(w.outpoint(nil, []string{"treasury", "1"}), nil, nil))
+	msg.AddTxOut(wire.NewTxOut(9_929_700, receipt.Script))
+	msg.AddTxOut(wire.NewTxOut(4_989_970_000, goods.TreasuryScript(w.charter.ID())))
+	msg.AddTxOut(wire.NewTxOut(0, goods.RecordScript(goods.Draw{ID: receipt.ID, Quantity: 236})))
+	w.blockOf(msg)
+}
+
+// blockOf adds a block with these transactions.
+func (w *world) blockOf(txs ...*wire.MsgTx) []goods.Event {
+	w.t.Helper()
+	a := w.begin()
+	for _, tx := range txs {
+		if err := a.tx(tx); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	events, err := a.finish(a.coinbase())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return events
+}
+
 // Every state key, changed or gone, is noticed by the recount.
 func TestCheckStateFindsDamage(t *testing.T) {
 	w := newWorld(t)
-	w.mine(5)
+	w.open()
 	w.check()
 	for key, good := range maps.Clone(w.goods) {
 		for _, bad := range [][]byte{nil, append([]byte{good[0] ^ 1}, good[1:]...), append(bytes.Clone(good), 0)} {
@@ -158,7 +198,7 @@ func TestCheckStateFindsDamage(t *testing.T) {
 			} else {
 				w.goods[key] = bad
 			}
-			if err := goods.CheckState(w.charter, w, w.rangeCoins); err == nil {
+			if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err == nil {
 				t.Errorf("key %x as %x passed", key, bad)
 			}
 		}
@@ -174,13 +214,13 @@ func TestCheckStateFindsDamage(t *testing.T) {
 		} else {
 			w.coins[seat.Out] = coin
 		}
-		if err := goods.CheckState(w.charter, w, w.rangeCoins); err == nil {
+		if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err == nil {
 			t.Errorf("a seat's coin: %s passed", name)
 		}
 		w.coins[seat.Out] = good
 	}
 	w.coins[wire.OutPoint{Index: 7}] = &state.Coin{ValueUnits: 1}
-	if err := goods.CheckState(w.charter, w, w.rangeCoins); err == nil || !strings.Contains(err.Error(), "totals") {
+	if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err == nil || !strings.Contains(err.Error(), "totals") {
 		t.Errorf("a coin too many: %v", err)
 	}
 }
@@ -188,11 +228,11 @@ func TestCheckStateFindsDamage(t *testing.T) {
 // A state of another place in the chain is refused, not judged on.
 func TestBeginKnowsItsPlace(t *testing.T) {
 	w := newWorld(t)
-	if _, err := goods.Begin(w.charter, 2, state.NewOverlay(w, 0)); err == nil || check.AsRule(err) != nil {
+	if _, err := goods.Begin(w.charter, state.NewHeader(&wire.BlockHeader{}, w.tip), state.NewOverlay(w, 0)); err == nil || check.AsRule(err) != nil {
 		t.Fatalf("an empty state below block 2: %v", err)
 	}
 	w.mine(1)
-	if _, err := goods.Begin(w.charter, 1, state.NewOverlay(w, 0)); err == nil {
+	if _, err := goods.Begin(w.charter, w.tip.Parent, state.NewOverlay(w, 0)); err == nil {
 		t.Fatal("a launched state below block 1")
 	}
 }
@@ -231,6 +271,9 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add(goods.RecordScript(goods.Rotate{}))
 	f.Add([]byte{0x6a, 0x4e, 0xff, 0xff, 0xff, 0xff})
 	f.Add(goods.CommitmentScript([32]byte{}, chainhash.Hash{}))
+	f.Add(goods.RecordScript(goods.Attest{Proposals: []chainhash.Hash{{1}, {2}}}))
+	f.Add(goods.RecordScript(goods.Receive{Openings: []goods.Opening{{Serial: "A", Location: "B", Script: []byte{0x51}}}}))
+	f.Add(goods.RecordScript(goods.Draw{Receipt: 1, Quantity: 2}))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		record, ok, err := goods.DecodeRecord(script)
 		if !ok && (record != nil || err != nil) {
@@ -251,9 +294,26 @@ func FuzzDecodeStored(f *testing.F) {
 	seat := state.Seat{Role: state.RoleAuditor, Name: "A", Script: []byte{0x51}, Height: 1}
 	f.Add(seat.Encode())
 	f.Add((&state.Totals{}).Encode())
+	receipt := state.Receipt{Serial: "A", Location: "B", Script: []byte{0x51}, OpenedWith: 3, Undrawn: 1, Free: 2}
+	f.Add(receipt.Encode())
+	f.Add(state.Holding{Whole: 3, Free: 2, Counted: 1}.Encode())
+	f.Add(state.Reserve{Counted: state.Sum{Lo: 1}}.Encode())
+	f.Add(state.Attestation{Height: 1, Until: 2}.Encode())
 	f.Fuzz(func(t *testing.T, value []byte) {
 		if s, err := state.DecodeSeat(seat.Key(), value); err == nil && !bytes.Equal(s.Encode(), value) {
 			t.Fatal("a seat has two encodings")
+		}
+		if r, err := state.DecodeReceipt(receipt.Key(), value); err == nil && (!bytes.Equal(r.Encode(), value) || r.Quantity() > r.OpenedWith) {
+			t.Fatal("a receipt has two encodings, or more than it opened with")
+		}
+		if h, err := state.DecodeHolding(value); err == nil && !bytes.Equal(h.Encode(), value) {
+			t.Fatal("a holding has two encodings")
+		}
+		if r, err := state.DecodeReserve(value); err == nil && !bytes.Equal(r.Encode(), value) {
+			t.Fatal("a reserve has two encodings")
+		}
+		if a, err := state.DecodeAttestation(value); err == nil && !bytes.Equal(a.Encode(), value) {
+			t.Fatal("an attestation has two encodings")
 		}
 		if totals, err := state.DecodeTotals(value); err == nil && value != nil && !bytes.Equal(totals.Encode(), value) {
 			t.Fatal("totals have two encodings")
