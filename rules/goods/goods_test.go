@@ -12,6 +12,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/rules/goods"
 	"granary/state"
 	"granary/state/tree"
@@ -151,7 +152,7 @@ func TestRevertRefusesForeignUndo(t *testing.T) {
 func (w *world) open() {
 	w.t.Helper()
 	w.mine(100)
-	r := goods.Receive{Expiry: 130, Observed: goods.Observed{Height: 100, Hash: w.tip.Hash}, Openings: []goods.Opening{
+	r := goods.Receive{Expiry: 120, Observed: goods.Observed{Height: 100, Hash: w.tip.Hash}, Openings: []goods.Opening{
 		{Good: 0, Serial: "A", Quantity: 10_000, Location: "Hall", Script: keyScript(30)},
 		{Good: 1, Serial: "B", Quantity: 60, Script: keyScript(31)},
 	}}
@@ -184,6 +185,72 @@ func (w *world) blockOf(txs ...*wire.MsgTx) []goods.Event {
 		w.t.Fatal(err)
 	}
 	return events
+}
+
+// A reorganisation as deep as all of it, over every record and every expiry:
+// each block back leaves the bytes below it, and the way forward leads to the
+// same state as before.
+func TestDeepReorganisation(t *testing.T) {
+	w := oddWorldWithCap(t, 200*params.UnitsPerCoin)
+	w.open()
+	if reserve, err := goods.ReadReserve(w); err != nil || reserve.Counted.Units() != 11_800_000 {
+		t.Fatalf("reserve %+v %v", reserve, err)
+	}
+	w.mine(150)
+	w.check()
+	if reserve, err := goods.ReadReserve(w); err != nil || reserve.Counted.Units() != 0 || reserve.All.Units() != 11_800_000 {
+		t.Fatalf("after the receipt's age the reserve is %+v %v", reserve, err)
+	}
+	for kind, left := range map[byte]int{'V': 0, 'U': 0, 'E': 0, 'F': 0, 'R': 2, 'L': 2} {
+		count := 0
+		for key := range w.goods {
+			if key[0] == kind {
+				count++
+			}
+		}
+		if count != left {
+			t.Errorf("%d keys of kind %c are left, not %d", count, kind, left)
+		}
+	}
+	kept := maps.Clone(w.goods)
+	for w.height > 0 {
+		w.disconnect()
+	}
+	if len(w.goods) > 0 {
+		t.Fatalf("%d keys are left before block 1", len(w.goods))
+	}
+	w.nonce = 0 // the same headers again
+	w.open()
+	w.mine(150)
+	if !maps.EqualFunc(w.goods, kept, bytes.Equal) {
+		t.Error("the way forward leads elsewhere")
+	}
+}
+
+// CheckTx forgets what is over before it judges a record.
+func TestCheckTxSeesExpiry(t *testing.T) {
+	w := oddWorldWithCap(t, 200*params.UnitsPerCoin)
+	w.open()
+	receipt, err := goods.ReadReceipt(w, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draw := func(quantity, payUnits, backUnits int64) error {
+		msg := wire.NewMsgTx(2)
+		msg.AddTxIn(wire.NewTxIn(w.outpoint(nil, []string{"treasury", "2"}), nil, nil))
+		msg.AddTxOut(wire.NewTxOut(payUnits, receipt.Script))
+		msg.AddTxOut(wire.NewTxOut(backUnits, goods.TreasuryScript(w.charter.ID())))
+		msg.AddTxOut(wire.NewTxOut(0, goods.RecordScript(goods.Draw{ID: receipt.ID, Quantity: quantity})))
+		return goods.CheckTx(w.charter, w.tip, w, txOf(msg), []*state.Coin{w.coins[msg.TxIn[0].PreviousOutPoint]})
+	}
+	for ; w.height < receipt.ValidUntil; w.mine(1) {
+		if err := draw(236, 9_929_700, 4_989_970_000); err != nil {
+			t.Fatalf("height %d: %v", w.height+1, err)
+		}
+	}
+	if err := draw(236, 9_929_700, 4_989_970_000); check.CodeOf(err) != goods.CodeStale {
+		t.Fatalf("a draw of a receipt that is too old: %v", err)
+	}
 }
 
 // Every state key, changed or gone, is noticed by the recount.

@@ -417,7 +417,6 @@ func runHistory(t testing.TB, seed uint64, codes map[check.Code]int) {
 		}
 		h.block(&root, h.randomTx)
 	}
-	h.w.check()
 }
 
 // block judges one random block with both, and ends with one that is valid.
@@ -488,6 +487,7 @@ func (h *history) verdict(err error, want string) {
 // compare: every state byte, and the root, are what the model says.
 func (h *history) compare() chainhash.Hash {
 	h.t.Helper()
+	h.w.check()
 	want := h.m.stateBytes()
 	have := 0
 	for key, value := range h.w.goods {
