@@ -2,6 +2,7 @@ package goods_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -354,7 +356,7 @@ func (m *model) clone() *model {
 
 // TestRandomHistories runs random blocks, bad ones among them, and random
 // reorganisations through the rules and the model: the same verdicts, codes
-// and state bytes. GRANARY_LONG=1 runs many more.
+// and state bytes. GRANARY_LONG=1 runs many more, GRANARY_SEED=N from seed N.
 func TestRandomHistories(t *testing.T) {
 	histories := 12
 	if os.Getenv("GRANARY_LONG") != "" {
@@ -364,8 +366,12 @@ func TestRandomHistories(t *testing.T) {
 	for _, seed := range []uint64{497} { // failed once
 		runHistory(t, seed, codes)
 	}
+	first, err := strconv.ParseUint(cmp.Or(os.Getenv("GRANARY_SEED"), "0"), 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for seed := range uint64(histories) {
-		runHistory(t, seed, codes)
+		runHistory(t, first+seed, codes)
 	}
 	t.Logf("%d histories, verdicts %v", histories, codes)
 	if len(codes) < 15 {
