@@ -356,21 +356,26 @@ func (m *model) clone() *model {
 
 // TestRandomHistories runs random blocks, bad ones among them, and random
 // reorganisations through the rules and the model: the same verdicts, codes
-// and state bytes. GRANARY_LONG=1 runs many more, GRANARY_SEED=N from seed N.
+// and state bytes. GRANARY_LONG=1 runs 2,000 of them, GRANARY_HISTORIES=N as many,
+// GRANARY_SEED=N from seed N on.
 func TestRandomHistories(t *testing.T) {
-	histories := 12
+	number := func(variable, usual string) uint64 {
+		n, err := strconv.ParseUint(cmp.Or(os.Getenv(variable), usual), 10, 32)
+		if err != nil {
+			t.Fatalf("%s: %v", variable, err)
+		}
+		return n
+	}
+	histories := number("GRANARY_HISTORIES", "12")
 	if os.Getenv("GRANARY_LONG") != "" {
-		histories = 2_000
+		histories = number("GRANARY_HISTORIES", "2000")
 	}
 	codes := map[check.Code]int{}
 	for _, seed := range []uint64{497} { // failed once
 		runHistory(t, seed, codes)
 	}
-	first, err := strconv.ParseUint(cmp.Or(os.Getenv("GRANARY_SEED"), "0"), 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for seed := range uint64(histories) {
+	first := number("GRANARY_SEED", "0")
+	for seed := range histories {
 		runHistory(t, first+seed, codes)
 	}
 	t.Logf("%d histories, verdicts %v", histories, codes)
