@@ -143,7 +143,7 @@ func (r *replay) compare() error {
 		return fmt.Errorf("the state differs from what the block files give, first at %s (files against state): start with --reindex to build it anew", line)
 	}
 	if charter := r.engine.rules.Charter; charter != nil {
-		return goods.CheckState(charter, r.engine.Tip().Height, r.engine.store, r.engine.store.RangeCoins)
+		return goods.CheckState(charter, r.at.Height, r.engine.store, r.engine.store.RangeCoins)
 	}
 	return nil
 }
