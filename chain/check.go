@@ -142,7 +142,7 @@ func (r *replay) compare(stored *store.Snapshot) (err error) {
 		return fmt.Errorf("the state differs from what the block files give, first at %s (files against state): start with --reindex to build it anew", line)
 	}
 	if charter := r.engine.rules.Charter; charter != nil {
-		return goods.CheckState(charter, stored, stored.RangeCoins)
+		return goods.CheckState(charter, r.at.Height, stored, stored.RangeCoins)
 	}
 	return nil
 }

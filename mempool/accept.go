@@ -198,7 +198,7 @@ func (p *Pool) checkGoods(t *trial, v state.View) error {
 			return refuse(goods.CodeSeatTwice, "the seat moves in %v, which waits for a block itself: send this one after it", parent.Tx.Txid)
 		}
 	}
-	if err := goods.CheckTx(charter, t.parent.Height+1, v, t.tx, t.spent); err != nil {
+	if err := goods.CheckTx(charter, t.parent, v, t.tx, t.spent); err != nil {
 		return err
 	}
 	if !t.entry.Record {

@@ -190,7 +190,7 @@ func (p *Pool) stillGood(e *Entry, tip *state.Header, v state.View) error {
 	if p.rules.Charter == nil {
 		return nil
 	}
-	return goods.CheckTx(p.rules.Charter, next, v, e.Tx, spent)
+	return goods.CheckTx(p.rules.Charter, tip, v, e.Tx, spent)
 }
 
 var (

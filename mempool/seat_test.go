@@ -21,7 +21,10 @@ func seatWorld(t *testing.T, n int) (*world, []wire.OutPoint) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, 40, func(o *Options) { o.Rules.Charter = charter })
-	w.goods = map[string][]byte{string(state.KeyTotals()): (&state.Totals{}).Encode()}
+	w.goods = map[string][]byte{
+		string(state.KeyTotals()):     (&state.Totals{}).Encode(),
+		string(state.KeyParameters()): charter.Parameters.Encode(),
+	}
 	var ops []wire.OutPoint
 	for i := range n {
 		ops = append(ops, w.putSeat(uint16(i), wire.OutPoint{Hash: chainhash.Hash{byte(i), 5}}))

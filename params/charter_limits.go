@@ -21,4 +21,13 @@ const (
 	MaxRecordBodyBytes = 8_000
 	// MaxSeatTxWeight bounds a transaction that spends a seat.
 	MaxSeatTxWeight = 40_000
+	// MaxAttestedProposals and MaxOpenings bound the records attest and receive.
+	MaxAttestedProposals = 64
+	MaxOpenings          = 64
+	// MaxSerialBytes and MaxLocationBytes bound the texts of a receipt.
+	MaxSerialBytes   = 40
+	MaxLocationBytes = 64
+	// MaxObservedDepth is how many blocks below a record the block may lie at
+	// which auditors saw the goods; the parent is one below.
+	MaxObservedDepth = 144
 )

@@ -16,12 +16,21 @@ const (
 	// follow from the rest and are not committed to.
 	nodeKind = 0x00
 
-	kindAllowance  = 'A' // custodian u16, good u16 -> limit
-	kindGood       = 'G' // good u16 -> params.Good in force
-	kindOutpoint   = 'O' // txid, vout u32 -> what the outpoint is
-	kindParameters = 'P' // -> params.Parameters in force
-	kindSeat       = 'S' // role u8, index u16 -> Seat
-	kindTotals     = 'T' // -> Totals
+	kindAllowance   = 'A' // custodian u16, good u16 -> limit
+	kindExpiry      = 'E' // height u32, hash, auditor u16 -> 01
+	kindFresh       = 'F' // valid_until u32, custodian u16, good u16 -> free
+	kindGood        = 'G' // good u16 -> params.Good in force
+	kindHolding     = 'H' // custodian u16, good u16 -> Holding
+	kindLot         = 'L' // lot commitment -> number of its receipt
+	kindNextReceipt = 'N' // -> number that the next receipt gets
+	kindOutpoint    = 'O' // txid, vout u32 -> what the outpoint is
+	kindParameters  = 'P' // -> params.Parameters in force
+	kindReceipt     = 'R' // number u64 -> Receipt
+	kindSeat        = 'S' // role u8, index u16 -> Seat
+	kindTotals      = 'T' // -> Totals
+	kindUsed        = 'U' // proposal hash -> expiry u32 of what used it
+	kindAttestation = 'V' // proposal hash, auditor u16 -> Attestation
+	kindReserve     = 'W' // -> Reserve
 )
 
 // IsNodeKey tells a node of the commitment tree from a key of the state.
@@ -84,7 +93,9 @@ func OutpointOfKey(key []byte) (wire.OutPoint, error) {
 
 // keyLengths is the length of each kind of state key.
 var keyLengths = map[byte]int{
-	kindAllowance: 5, kindGood: 3, kindOutpoint: 37, kindParameters: 1, kindSeat: 4, kindTotals: 1,
+	kindAllowance: 5, kindExpiry: 39, kindFresh: 9, kindGood: 3, kindHolding: 5, kindLot: 33, kindNextReceipt: 1,
+	kindOutpoint: 37, kindParameters: 1, kindReceipt: 9, kindSeat: 4, kindTotals: 1, kindUsed: 33,
+	kindAttestation: 35, kindReserve: 1,
 }
 
 // CheckKey reports a state key whose kind or length is unknown.

@@ -80,7 +80,7 @@ func (d *draft) reset() error {
 		return nil
 	}
 	var err error
-	d.goods, err = goods.Begin(d.builder.o.Rules.Charter, d.height, d.over)
+	d.goods, err = goods.Begin(d.builder.o.Rules.Charter, d.tip, d.over)
 	return err
 }
 

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
 	"granary/params"
 	"granary/rules/goods"
+	"granary/rules/script"
 	"granary/state"
 )
 
@@ -127,4 +129,78 @@ func TestCharterDisconnectDetectsUncleanUndo(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	l.retreat()
+}
+
+// seatRecord is a transaction of the seat that stands at out.
+func seatRecord(out wire.OutPoint, script []byte, r goods.Record) *wire.MsgTx {
+	tx := spend(one(out))
+	tx.AddTxOut(wire.NewTxOut(0, script))
+	tx.AddTxOut(wire.NewTxOut(0, goods.RecordScript(r)))
+	return tx
+}
+
+// charterBlock is a valid next block with these transactions, which leave
+// feesUnits.
+func (l *ledger) charterBlock(feesUnits int64, txs ...*wire.MsgTx) *state.Block {
+	l.t.Helper()
+	msg := l.template(txs...)
+	height := l.tip.Height + 1
+	outs, err := goods.CoinbaseOutputs(l.rules.Charter, height, l.view, l.rules.Net.SubsidyUnits(height), feesUnits, []byte{txscript.OP_TRUE})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	msg.Transactions[0].TxOut = outs
+	AddWitnessCommitment(msg)
+	return l.solve(msg)
+}
+
+// Goods come in and coins go out through whole blocks: the draw opens the
+// pool without a signature, its scripts pass Bitcoin's own check, a plain
+// chain takes the same blocks, and all of it goes back byte for byte.
+func TestDrawThroughBlocks(t *testing.T) {
+	l := newLedger(t, demoRules(t))
+	plain := newLedger(t, Rules{Net: l.rules.Net})
+	extend := func(b *state.Block) {
+		l.extend(b)
+		plain.extend(b)
+	}
+	for range 101 {
+		extend(l.charterBlock(0))
+	}
+	before := l.view.clone()
+	payee := []byte{txscript.OP_TRUE}
+	r := goods.Receive{
+		Expiry: 110, Observed: goods.Observed{Height: 101, Hash: l.tip.Hash},
+		Openings: []goods.Opening{{Serial: "A", Quantity: 10_000, Script: payee}},
+	}
+	seats, err := goods.ReadSeats(l.view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attest := goods.Attest{Proposals: []chainhash.Hash{goods.ProposalHash(l.rules.Charter.ID(), r)}}
+	extend(l.charterBlock(0, seatRecord(seats[2].Out, seats[2].Script, attest), seatRecord(seats[3].Out, seats[3].Script, attest)))
+	extend(l.charterBlock(0, seatRecord(seats[0].Out, seats[0].Script, r)))
+	receipt, err := goods.ReadReceipt(l.view, 0)
+	if err != nil || receipt == nil {
+		t.Fatalf("receipt 0: %v %v", receipt, err)
+	}
+	draw := spend(one(l.coinbaseOut(1)))
+	draw.AddTxOut(wire.NewTxOut(420_750_000, payee))
+	draw.AddTxOut(wire.NewTxOut(4_575_000_000, goods.TreasuryScript(l.rules.Charter.ID())))
+	draw.AddTxOut(wire.NewTxOut(0, goods.RecordScript(goods.Draw{ID: receipt.ID, Quantity: 10_000})))
+	l.scripts = script.NewChecker(script.Options{Workers: 1})
+	defer l.scripts.Close()
+	extend(l.charterBlock(4_250_000, draw))
+	if totals, err := goods.ReadTotals(l.view); err != nil || totals.CirculatingUnits != 425_000_000 {
+		t.Errorf("%+v circulates after the draw: %v", totals, err)
+	}
+	if !maps.EqualFunc(l.view.coins, plain.view.coins, (*state.Coin).Equal) {
+		t.Error("a stock node sees other coins")
+	}
+	for range 3 {
+		l.retreat()
+	}
+	if !sameState(l.view, before) {
+		t.Error("going back did not lead to the state there was")
+	}
 }

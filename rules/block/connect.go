@@ -105,7 +105,7 @@ func (r Rules) begin(b *state.Block, h *state.Header, view state.View) (*connect
 		return c, nil
 	}
 	var err error
-	c.goods, err = goods.Begin(r.Charter, h.Height, c.over)
+	c.goods, err = goods.Begin(r.Charter, h.Parent, c.over)
 	return c, err
 }
 

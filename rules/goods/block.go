@@ -18,21 +18,36 @@ import (
 // transaction.
 type Block struct {
 	charter  *params.Charter
+	parent   *state.Header
 	height   int32
 	over     *state.Overlay
 	treasury []byte
+	params   params.Parameters // in force
 
-	totals       state.Totals
-	touched      map[string]bool // state keys written so far
-	events       []Event
-	coinbaseDone bool
+	totals        state.Totals
+	releasedUnits int64           // by the draws of this block
+	touched       map[string]bool // state keys written so far
+	events        []Event
+	coinbaseDone  bool
 }
 
-// Begin starts the block at height, 1 or more, on the chain of charter. over
-// is the block's overlay in the state after the parent, as far as goods go;
-// coins are never read from it. An error is the world's.
-func Begin(charter *params.Charter, height int32, over *state.Overlay) (*Block, error) {
-	check.Must(charter != nil && height >= 1, "goods rules begin with a charter at height 1, not %d", height)
+// Begin starts the block below which parent is, on the chain of charter, and
+// lets expire what is over at its height. over is the block's overlay in the
+// state after the parent, as far as goods go; coins are never read from it. Of
+// parent only what never changes is read: height, hashes, ancestors. An error
+// is the world's.
+func Begin(charter *params.Charter, parent *state.Header, over *state.Overlay) (*Block, error) {
+	g, err := open(charter, parent, over)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.expire()
+}
+
+// open reads what every transaction needs.
+func open(charter *params.Charter, parent *state.Header, over *state.Overlay) (*Block, error) {
+	check.Must(charter != nil && parent != nil, "goods rules begin with a charter and a parent")
+	height := parent.Height + 1
 	value, err := over.Goods(state.KeyTotals())
 	if err != nil {
 		return nil, fmt.Errorf("read goods totals: %w", err)
@@ -44,10 +59,14 @@ func Begin(charter *params.Charter, height int32, over *state.Overlay) (*Block, 
 	if err != nil {
 		return nil, err
 	}
-	return &Block{
-		charter: charter, height: height, over: over, treasury: TreasuryScript(charter.ID()),
+	g := &Block{
+		charter: charter, parent: parent, height: height, over: over, treasury: TreasuryScript(charter.ID()),
 		totals: totals, touched: make(map[string]bool),
-	}, nil
+	}
+	if height > 1 {
+		g.params, err = ReadParameters(over)
+	}
+	return g, err
 }
 
 // Tx judges and applies the next transaction of the block, never the
@@ -69,15 +88,20 @@ func (g *Block) Tx(tx *state.Tx, spent []*state.Coin) error {
 	return nil
 }
 
-// CheckTx judges a transaction as the only one of a block at height on top of
-// view, the state at height-1: what the mempool asks. Nothing is changed.
+// CheckTx judges a transaction as the only one of the block after parent on
+// top of view, the state after parent: what the mempool asks. Nothing is changed.
 // spent may hold coins that view does not have. A transaction that spends the
 // continuation of a seat whose own transaction is not in view is not known
 // for one: the mempool must not take children of seat transactions.
-func CheckTx(charter *params.Charter, height int32, view state.View, tx *state.Tx, spent []*state.Coin) error {
-	g, err := Begin(charter, height, state.NewOverlay(view, 0))
+func CheckTx(charter *params.Charter, parent *state.Header, view state.View, tx *state.Tx, spent []*state.Coin) error {
+	g, err := open(charter, parent, state.NewOverlay(view, 0))
 	if err != nil {
 		return err
+	}
+	if hasRecord(tx.Msg) { // nothing else can see what has expired
+		if err := g.expire(); err != nil {
+			return err
+		}
 	}
 	_, err = g.judge(tx, spent)
 	return err
@@ -116,6 +140,9 @@ func (g *Block) judge(tx *state.Tx, spent []*state.Coin) (*action, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if _, draws := a.record.(Draw); draws {
+		return a, nil
 	}
 	return a, a.checkTreasuryInputs()
 }

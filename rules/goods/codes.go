@@ -23,6 +23,32 @@ const (
 	CodeSeatValue   check.Code = "goods-seat-value"   // the seat goes on with a value
 	CodeSeatScript  check.Code = "goods-seat-script"  // the seat goes on under a script it may not have
 
+	CodeActor          check.Code = "goods-actor"           // the seat is not the one that the record is for
+	CodeProposalExpiry check.Code = "goods-proposal-expiry" // the proposal is over, or would live too long
+	CodeProposalUsed   check.Code = "goods-proposal-used"   // a record used the proposal already
+	CodeQuorum         check.Code = "goods-quorum"          // too few auditors attest the proposal
+	CodeObserved       check.Code = "goods-observed"        // the goods were seen at no recent block of this chain
+
+	CodeReceiptRegistry check.Code = "goods-receipt-registry" // no such registry
+	CodeReceiptScript   check.Code = "goods-receipt-script"   // a script that coins may not go to
+	CodeReceiptGood     check.Code = "goods-receipt-good"     // a good that the custodian may not hold
+	CodeReceiptMinimum  check.Code = "goods-receipt-minimum"  // less than the good's minimum
+	CodeReceiptValue    check.Code = "goods-receipt-value"    // worth nothing, or more than all coins
+	CodeStale           check.Code = "goods-receipt-stale"    // seen too long ago to count
+	CodeLot             check.Code = "goods-lot"              // the lot has a receipt
+	CodeLimit           check.Code = "goods-limit"            // more than the custodian may hold of the good
+	CodeBond            check.Code = "goods-bond"             // worth more than the unbonded allowance
+
+	CodeDrawInput      check.Code = "goods-draw-input"      // not the pool, or with a witness
+	CodeReceiptUnknown check.Code = "goods-receipt-unknown" // no such receipt below the block
+	CodeDrawOutput     check.Code = "goods-draw-output"     // not payment, pool, record
+	CodeDrawQuantity   check.Code = "goods-draw-quantity"   // more than undrawn, or more than the credit needs
+	CodeDrawRelease    check.Code = "goods-draw-release"    // not exactly the credit of the quantity
+	CodeDrawMinimum    check.Code = "goods-draw-minimum"    // less than the minimum draw, or nothing to pay
+	CodeDrawFee        check.Code = "goods-draw-fee"        // not exactly the miner's share
+	CodeBlockCap       check.Code = "goods-block-cap"       // releases of the block above the cap
+	CodeCoverage       check.Code = "goods-coverage"        // circulating x minimum coverage above the reserve
+
 	CodeTreasurySpend check.Code = "goods-treasury-spend" // a treasury input that no record allows
 
 	CodeCoinbaseRecord   check.Code = "goods-coinbase-record"   // a record in a coinbase

@@ -83,7 +83,55 @@ func byteVectors(t *testing.T) []vector {
 		{"node.A.C", small.goods["\x00\x00\x06\x40"]},
 		{"proof.A", present.Encode()},
 	}
+	vectors = append(vectors, receiptVectors(w, txid)...)
 	return append(vectors, blockVectors(t, w)...)
+}
+
+// receiptVectors are those of goods coming in and coins going out.
+func receiptVectors(w *world, txid chainhash.Hash) []vector {
+	receive := goods.Receive{
+		Custodian: 0, Expiry: 160, Observed: goods.Observed{Height: 100, Hash: txid},
+		Openings: []goods.Opening{{
+			Good: 0, Registry: 0, Serial: "LOT-7", Quantity: 10_000, Document: txid, Location: "Hall 7", Script: keyScript(9),
+		}},
+	}
+	proposal := goods.ProposalHash(w.charter.ID(), receive)
+	o := &receive.Openings[0]
+	receipt := state.Receipt{
+		Number: 258, ID: goods.ReceiptID(txid, 0), Good: o.Good, Custodian: receive.Custodian, Registry: o.Registry,
+		Serial: o.Serial, Document: o.Document, Location: o.Location, Script: o.Script, HaircutBP: 1_500,
+		Opened: 102, Observed: 100, ValidUntil: 2_100, OpenedWith: 10_000, Undrawn: 9_764, Free: 236, ReleasedUnits: 10_030_000,
+	}
+	lot := goods.LotCommitment(o.Registry, o.Serial)
+	units := w.charter.Goods[0].ValueUnits(receipt.Free)
+	sum := state.Sum{}.Add(units)
+	return []vector{
+		{"record.attest", goods.RecordScript(goods.Attest{Proposals: []chainhash.Hash{proposal}})},
+		{"record.receive", goods.RecordScript(receive)},
+		{"record.draw", goods.RecordScript(goods.Draw{Receipt: receipt.Number, ID: receipt.ID, Quantity: 236})},
+		{"proposal", proposal[:]},
+		{"receipt.id", receipt.ID[:]},
+		{"lot", lot[:]},
+		{"key.receipt.258", receipt.Key()},
+		{"key.lot", state.KeyLot(lot)},
+		{"key.next", state.KeyNextReceipt()},
+		{"key.holding.1.258", state.KeyHolding(1, 258)},
+		{"key.reserve", state.KeyReserve()},
+		{"key.fresh", state.KeyFresh(2_100, 1, 258)},
+		{"key.attestation", state.KeyAttestation(proposal, 1)},
+		{"key.used", state.KeyUsed(proposal)},
+		{"key.expiry", state.KeyExpiry(246, proposal, 1)},
+		{"key.expiry.used", state.KeyExpiry(161, proposal, state.UsedAuditor)},
+		{"value.receipt", receipt.Encode()},
+		{"value.lot", state.EncodeNumber(258)},
+		{"value.next", state.EncodeNumber(259)},
+		{"value.holding", state.Holding{Whole: 10_000, Free: 236, Counted: 236}.Encode()},
+		{"value.reserve", state.Reserve{Counted: sum, All: sum}.Encode()},
+		{"value.fresh", state.EncodeLimit(236)},
+		{"value.attestation", state.Attestation{Height: 101, Until: 245}.Encode()},
+		{"value.used", state.EncodeHeight(160)},
+		{"value.expiry", state.ExpiryMark()},
+	}
 }
 
 // overlayInto lets the tree write into a world's map.

@@ -1,6 +1,7 @@
 package goods
 
 import (
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/state"
@@ -27,9 +28,47 @@ type TreasuryPaid struct {
 	Coinbase bool
 }
 
-func (SeatCreated) isEvent()  {}
-func (SeatMoved) isEvent()    {}
-func (TreasuryPaid) isEvent() {}
+// TreasurySpent: a draw spent a pool output.
+type TreasurySpent struct {
+	Out   wire.OutPoint
+	Units int64
+}
+
+// Attested: an auditor stands behind a proposal in the blocks after this one,
+// up to and with Until.
+type Attested struct {
+	Auditor  uint16
+	Proposal chainhash.Hash
+	Until    int32
+}
+
+// ReceiptOpened: goods came in.
+type ReceiptOpened struct{ Receipt state.Receipt }
+
+// Released: a draw took Units from the pool for Receipt, of which FeeUnits
+// went to the miner, and Quantity measures of it became free.
+type Released struct {
+	Receipt         state.Receipt // as it is now
+	Quantity        int64
+	Units, FeeUnits int64
+}
+
+// Expired: from this block on free measures of a custodian's good count no
+// more, because ValidUntil is over.
+type Expired struct {
+	ValidUntil      int32
+	Custodian, Good uint16
+	Free            int64
+}
+
+func (SeatCreated) isEvent()   {}
+func (SeatMoved) isEvent()     {}
+func (TreasuryPaid) isEvent()  {}
+func (TreasurySpent) isEvent() {}
+func (Attested) isEvent()      {}
+func (ReceiptOpened) isEvent() {}
+func (Released) isEvent()      {}
+func (Expired) isEvent()       {}
 
 func outpoint(tx *state.Tx, index int) wire.OutPoint {
 	return wire.OutPoint{Hash: tx.Txid, Index: uint32(index)}

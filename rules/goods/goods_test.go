@@ -12,6 +12,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/rules/goods"
 	"granary/state"
 	"granary/state/tree"
@@ -35,14 +36,14 @@ func TestCheckTxReadsOnly(t *testing.T) {
 	msg := w.rotateTx(state.RoleCouncil, 0, 50)
 	spent := []*state.Coin{w.coins[msg.TxIn[0].PreviousOutPoint]}
 	before := maps.Clone(w.goods)
-	if err := goods.CheckTx(w.charter, 101, w, txOf(msg), spent); err != nil {
+	if err := goods.CheckTx(w.charter, w.tip, w, txOf(msg), spent); err != nil {
 		t.Fatal(err)
 	}
-	if err := goods.CheckTx(w.charter, 100, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeRecordEarly {
+	if err := goods.CheckTx(w.charter, w.tip.Parent, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeRecordEarly {
 		t.Fatalf("height 100: %v", err)
 	}
 	msg.TxOut[0].Value = 1
-	if err := goods.CheckTx(w.charter, 101, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeSeatValue {
+	if err := goods.CheckTx(w.charter, w.tip, w, txOf(msg), spent); check.CodeOf(err) != goods.CodeSeatValue {
 		t.Fatalf("got %v", err)
 	}
 	if !check.CodeOf(check.Rule(goods.CodeSeatValue, "")).Goods() {
@@ -146,10 +147,116 @@ func TestRevertRefusesForeignUndo(t *testing.T) {
 	}
 }
 
+// open lets goods in: two receipts of custodian 0, the first drawn in part,
+// attestations and a used proposal beside them.
+func (w *world) open() {
+	w.t.Helper()
+	w.mine(100)
+	r := goods.Receive{Expiry: 120, Observed: goods.Observed{Height: 100, Hash: w.tip.Hash}, Openings: []goods.Opening{
+		{Good: 0, Serial: "A", Quantity: 10_000, Location: "Hall", Script: keyScript(30)},
+		{Good: 1, Serial: "B", Quantity: 60, Script: keyScript(31)},
+	}}
+	hash := goods.ProposalHash(w.charter.ID(), r)
+	w.blockOf(w.attestTx(0, hash), w.attestTx(1, hash))
+	w.blockOf(w.seatTx(state.RoleCustodian, 0, r))
+	receipt, err := goods.ReadReceipt(w, 0)
+	if err != nil || receipt == nil {
+		w.t.Fatalf("receipt 0: %v", err)
+	}
+	msg := wire.NewMsgTx(2)
+	msg.AddTxIn(wire.NewTxIn(w.outpoint(nil, []string{"treasury", "1"}), nil, nil))
+	msg.AddTxOut(wire.NewTxOut(9_929_700, receipt.Script))
+	msg.AddTxOut(wire.NewTxOut(4_989_970_000, goods.TreasuryScript(w.charter.ID())))
+	msg.AddTxOut(wire.NewTxOut(0, goods.RecordScript(goods.Draw{ID: receipt.ID, Quantity: 236})))
+	w.blockOf(msg)
+}
+
+// blockOf adds a block with these transactions.
+func (w *world) blockOf(txs ...*wire.MsgTx) []goods.Event {
+	w.t.Helper()
+	a := w.begin()
+	for _, tx := range txs {
+		if err := a.tx(tx); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	events, err := a.finish(a.coinbase())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return events
+}
+
+// A reorganisation as deep as all of it, over every record and every expiry:
+// each block back leaves the bytes below it, and the way forward leads to the
+// same state as before.
+func TestDeepReorganisation(t *testing.T) {
+	w := oddWorldWithCap(t, 200*params.UnitsPerCoin)
+	w.open()
+	if reserve, err := goods.ReadReserve(w); err != nil || reserve.Counted.Units() != 11_800_000 {
+		t.Fatalf("reserve %+v %v", reserve, err)
+	}
+	w.mine(150)
+	w.check()
+	if reserve, err := goods.ReadReserve(w); err != nil || reserve.Counted.Units() != 0 || reserve.All.Units() != 11_800_000 {
+		t.Fatalf("after the receipt's age the reserve is %+v %v", reserve, err)
+	}
+	for kind, left := range map[byte]int{'V': 0, 'U': 0, 'E': 0, 'F': 0, 'R': 2, 'L': 2} {
+		count := 0
+		for key := range w.goods {
+			if key[0] == kind {
+				count++
+			}
+		}
+		if count != left {
+			t.Errorf("%d keys of kind %c are left, not %d", count, kind, left)
+		}
+	}
+	kept := maps.Clone(w.goods)
+	for w.height > 0 {
+		w.disconnect()
+	}
+	if len(w.goods) > 0 {
+		t.Fatalf("%d keys are left before block 1", len(w.goods))
+	}
+	w.nonce = 0 // the same headers again
+	w.open()
+	w.mine(150)
+	if !maps.EqualFunc(w.goods, kept, bytes.Equal) {
+		t.Error("the way forward leads elsewhere")
+	}
+}
+
+// CheckTx forgets what is over before it judges a record.
+func TestCheckTxSeesExpiry(t *testing.T) {
+	w := oddWorldWithCap(t, 200*params.UnitsPerCoin)
+	w.open()
+	receipt, err := goods.ReadReceipt(w, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draw := func(quantity, payUnits, backUnits int64) error {
+		msg := wire.NewMsgTx(2)
+		msg.AddTxIn(wire.NewTxIn(w.outpoint(nil, []string{"treasury", "2"}), nil, nil))
+		msg.AddTxOut(wire.NewTxOut(payUnits, receipt.Script))
+		msg.AddTxOut(wire.NewTxOut(backUnits, goods.TreasuryScript(w.charter.ID())))
+		msg.AddTxOut(wire.NewTxOut(0, goods.RecordScript(goods.Draw{ID: receipt.ID, Quantity: quantity})))
+		return goods.CheckTx(w.charter, w.tip, w, txOf(msg), []*state.Coin{w.coins[msg.TxIn[0].PreviousOutPoint]})
+	}
+	for ; w.height < receipt.ValidUntil; w.mine(1) {
+		if err := draw(236, 9_929_700, 4_989_970_000); err != nil {
+			t.Fatalf("height %d: %v", w.height+1, err)
+		}
+	}
+	if err := draw(236, 9_929_700, 4_989_970_000); check.CodeOf(err) != goods.CodeStale {
+		t.Fatalf("a draw of a receipt that is too old: %v", err)
+	}
+}
+
 // Every state key, changed or gone, is noticed by the recount.
 func TestCheckStateFindsDamage(t *testing.T) {
 	w := newWorld(t)
-	w.mine(5)
+	w.open()
 	w.check()
 	for key, good := range maps.Clone(w.goods) {
 		for _, bad := range [][]byte{nil, append([]byte{good[0] ^ 1}, good[1:]...), append(bytes.Clone(good), 0)} {
@@ -158,7 +265,7 @@ func TestCheckStateFindsDamage(t *testing.T) {
 			} else {
 				w.goods[key] = bad
 			}
-			if err := goods.CheckState(w.charter, w, w.rangeCoins); err == nil {
+			if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err == nil {
 				t.Errorf("key %x as %x passed", key, bad)
 			}
 		}
@@ -174,13 +281,13 @@ func TestCheckStateFindsDamage(t *testing.T) {
 		} else {
 			w.coins[seat.Out] = coin
 		}
-		if err := goods.CheckState(w.charter, w, w.rangeCoins); err == nil {
+		if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err == nil {
 			t.Errorf("a seat's coin: %s passed", name)
 		}
 		w.coins[seat.Out] = good
 	}
 	w.coins[wire.OutPoint{Index: 7}] = &state.Coin{ValueUnits: 1}
-	if err := goods.CheckState(w.charter, w, w.rangeCoins); err == nil || !strings.Contains(err.Error(), "totals") {
+	if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err == nil || !strings.Contains(err.Error(), "totals") {
 		t.Errorf("a coin too many: %v", err)
 	}
 }
@@ -188,11 +295,11 @@ func TestCheckStateFindsDamage(t *testing.T) {
 // A state of another place in the chain is refused, not judged on.
 func TestBeginKnowsItsPlace(t *testing.T) {
 	w := newWorld(t)
-	if _, err := goods.Begin(w.charter, 2, state.NewOverlay(w, 0)); err == nil || check.AsRule(err) != nil {
+	if _, err := goods.Begin(w.charter, state.NewHeader(&wire.BlockHeader{}, w.tip), state.NewOverlay(w, 0)); err == nil || check.AsRule(err) != nil {
 		t.Fatalf("an empty state below block 2: %v", err)
 	}
 	w.mine(1)
-	if _, err := goods.Begin(w.charter, 1, state.NewOverlay(w, 0)); err == nil {
+	if _, err := goods.Begin(w.charter, w.tip.Parent, state.NewOverlay(w, 0)); err == nil {
 		t.Fatal("a launched state below block 1")
 	}
 }
@@ -231,6 +338,9 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add(goods.RecordScript(goods.Rotate{}))
 	f.Add([]byte{0x6a, 0x4e, 0xff, 0xff, 0xff, 0xff})
 	f.Add(goods.CommitmentScript([32]byte{}, chainhash.Hash{}))
+	f.Add(goods.RecordScript(goods.Attest{Proposals: []chainhash.Hash{{1}, {2}}}))
+	f.Add(goods.RecordScript(goods.Receive{Openings: []goods.Opening{{Serial: "A", Location: "B", Script: []byte{0x51}}}}))
+	f.Add(goods.RecordScript(goods.Draw{Receipt: 1, Quantity: 2}))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		record, ok, err := goods.DecodeRecord(script)
 		if !ok && (record != nil || err != nil) {
@@ -251,9 +361,26 @@ func FuzzDecodeStored(f *testing.F) {
 	seat := state.Seat{Role: state.RoleAuditor, Name: "A", Script: []byte{0x51}, Height: 1}
 	f.Add(seat.Encode())
 	f.Add((&state.Totals{}).Encode())
+	receipt := state.Receipt{Serial: "A", Location: "B", Script: []byte{0x51}, OpenedWith: 3, Undrawn: 1, Free: 2}
+	f.Add(receipt.Encode())
+	f.Add(state.Holding{Whole: 3, Free: 2, Counted: 1}.Encode())
+	f.Add(state.Reserve{Counted: state.Sum{Lo: 1}}.Encode())
+	f.Add(state.Attestation{Height: 1, Until: 2}.Encode())
 	f.Fuzz(func(t *testing.T, value []byte) {
 		if s, err := state.DecodeSeat(seat.Key(), value); err == nil && !bytes.Equal(s.Encode(), value) {
 			t.Fatal("a seat has two encodings")
+		}
+		if r, err := state.DecodeReceipt(receipt.Key(), value); err == nil && (!bytes.Equal(r.Encode(), value) || r.Quantity() > r.OpenedWith) {
+			t.Fatal("a receipt has two encodings, or more than it opened with")
+		}
+		if h, err := state.DecodeHolding(value); err == nil && !bytes.Equal(h.Encode(), value) {
+			t.Fatal("a holding has two encodings")
+		}
+		if r, err := state.DecodeReserve(value); err == nil && !bytes.Equal(r.Encode(), value) {
+			t.Fatal("a reserve has two encodings")
+		}
+		if a, err := state.DecodeAttestation(value); err == nil && !bytes.Equal(a.Encode(), value) {
+			t.Fatal("an attestation has two encodings")
 		}
 		if totals, err := state.DecodeTotals(value); err == nil && value != nil && !bytes.Equal(totals.Encode(), value) {
 			t.Fatal("totals have two encodings")

@@ -18,13 +18,23 @@ type RecordType uint8
 
 // The known records.
 const (
-	TypeRotate RecordType = 1
+	TypeRotate  RecordType = 1
+	TypeAttest  RecordType = 2
+	TypeReceive RecordType = 3
+	TypeDraw    RecordType = 4
 )
 
 // String is the word for a person.
 func (t RecordType) String() string {
-	if t == TypeRotate {
+	switch t {
+	case TypeRotate:
 		return "rotate"
+	case TypeAttest:
+		return "attest"
+	case TypeReceive:
+		return "receive"
+	case TypeDraw:
+		return "draw"
 	}
 	return "unknown"
 }
@@ -115,9 +125,25 @@ func parsePayload(payload []byte) (Record, error) {
 	switch t := RecordType(rest[0]); t {
 	case TypeRotate:
 		return parseRotate(rest[1:])
+	case TypeAttest:
+		return parseAttest(rest[1:])
+	case TypeReceive:
+		return parseReceive(rest[1:])
+	case TypeDraw:
+		return parseDraw(rest[1:])
 	default:
 		return nil, check.Rule(CodeRecordUnknown, "record type %d is not known", rest[0])
 	}
+}
+
+// hasRecord reports an output in a record's form.
+func hasRecord(msg *wire.MsgTx) bool {
+	for _, out := range msg.TxOut {
+		if _, ok := recordPayload(out.PkScript); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // findRecord gives the one record of a transaction, nil if it has none.

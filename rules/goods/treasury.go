@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/btcsuite/btcd/txscript/v2"
+	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
 	"granary/params"
@@ -18,7 +19,7 @@ func TreasuryScript(id params.CharterID) []byte {
 }
 
 // checkTreasuryInputs: treasury outputs are spent only as a record says, and
-// no record known here spends any.
+// only a draw, which judges its inputs itself, spends any.
 func (a *action) checkTreasuryInputs() error {
 	for i, coin := range a.spent {
 		if a.g.isTreasury(coin.Script) {
@@ -29,6 +30,13 @@ func (a *action) checkTreasuryInputs() error {
 }
 
 func (g *Block) isTreasury(script []byte) bool { return bytes.Equal(script, g.treasury) }
+
+// noteSpent tells followers what a draw took from the pool.
+func (g *Block) noteSpent(msg *wire.MsgTx, spent []*state.Coin) {
+	for i, coin := range spent {
+		g.events = append(g.events, TreasurySpent{Out: msg.TxIn[i].PreviousOutPoint, Units: coin.ValueUnits})
+	}
+}
 
 // notePaid tells followers what was paid into the treasury.
 func (g *Block) notePaid(tx *state.Tx, coinbase bool) {

@@ -26,7 +26,9 @@ func TestVectors(t *testing.T) {
 			case "chain":
 				var height int
 				d.ScanArgs(t, "height", &height)
-				w = newWorld(t)
+				if w = newWorld(t); d.HasArg("odd") {
+					w = oddWorld(t)
+				}
 				w.mine(height)
 				return fmt.Sprintf("height %d\n", w.height)
 			case "block":
@@ -41,6 +43,23 @@ func TestVectors(t *testing.T) {
 				return fmt.Sprintf("height %d\n", w.height)
 			case "state":
 				return w.describe()
+			case "mine":
+				var n int
+				d.ScanArgs(t, "blocks", &n)
+				w.t = t
+				w.mine(n)
+				return fmt.Sprintf("height %d\n", w.height)
+			case "grant":
+				var units int64
+				d.ScanArgs(t, "units", &units)
+				w.grant(units)
+				return w.describe()
+			case "propose":
+				w.t = t
+				return w.vectorPropose(d)
+			case "attest":
+				w.t = t
+				return w.vectorAttest(d)
 			}
 			d.Fatalf(t, "unknown command %s", d.Cmd)
 			return ""
@@ -54,10 +73,15 @@ func TestVectors(t *testing.T) {
 //	in grant UNITS              an ordinary coin of that many units
 //	in seat ROLE [INDEX]        the seat as it is before the block
 //	in NAME OUTPUT              an output of an earlier transaction
-//	in treasury                 the last block's treasury output
-//	out UNITS SCRIPT            SCRIPT: key N, treasury, long N (bytes), or hex
+//	in treasury [HEIGHT]        the treasury output of a block, the last one
+//	out UNITS SCRIPT            SCRIPT: key N, treasury, receipt N, long N (bytes), or hex
 //	record rotate|HEX           the record output; HEX is type and body
+//	record attest NAME ...      of proposals made by "propose"
+//	record receive NAME         one of those
+//	record draw NUMBER MEASURES [ID]
+//	burn UNITS                  value on the last output
 //	pad BYTES                   weight on input 0, four units a byte
+//	witness BYTES               a witness on input 0
 //	coinbase EDIT ...           edits of the valid coinbase, see edit
 func (w *world) vectorBlock(d *datadriven.TestData) string {
 	var txs []*wire.MsgTx
@@ -95,6 +119,7 @@ func (w *world) vectorBlock(d *datadriven.TestData) string {
 	var b strings.Builder
 	b.WriteString("ok\n")
 	for _, e := range events {
+		describeGoods(&b, e)
 		switch e := e.(type) {
 		case goods.SeatMoved:
 			fmt.Fprintf(&b, "%s by %s to %x\n", e.Seat.ID(), e.Record, e.Seat.Script)
@@ -109,6 +134,7 @@ func (w *world) vectorBlock(d *datadriven.TestData) string {
 	return b.String()
 }
 
+// line adds one line to the last transaction.
 func (w *world) line(txs []*wire.MsgTx, words []string) {
 	w.t.Helper()
 	tx := txs[len(txs)-1]
@@ -125,7 +151,11 @@ func (w *world) line(txs []*wire.MsgTx, words []string) {
 	case "out":
 		tx.AddTxOut(wire.NewTxOut(number(words[1]), w.script(words[2:])))
 	case "record":
-		tx.AddTxOut(wire.NewTxOut(0, recordScript(w.t, words[1])))
+		tx.AddTxOut(wire.NewTxOut(0, w.recordScript(words[1:])))
+	case "burn":
+		tx.TxOut[len(tx.TxOut)-1].Value = number(words[1])
+	case "witness":
+		tx.TxIn[0].Witness = wire.TxWitness{make([]byte, number(words[1]))}
 	case "pad":
 		tx.TxIn[0].SignatureScript = make([]byte, number(words[1]))
 	default:
@@ -155,9 +185,12 @@ func (w *world) outpoint(txs []*wire.MsgTx, words []string) *wire.OutPoint {
 		op := w.seat(roles[words[1]], index).Out
 		return &op
 	case "treasury":
-		treasury := goods.TreasuryScript(w.charter.ID())
+		treasury, height := goods.TreasuryScript(w.charter.ID()), w.height
+		if len(words) > 1 {
+			height = int32(at(1))
+		}
 		for op, coin := range w.coins {
-			if coin.Height == w.height && bytes.Equal(coin.Script, treasury) {
+			if coin.Coinbase && coin.Height == height && bytes.Equal(coin.Script, treasury) {
 				return &op
 			}
 		}
@@ -179,6 +212,13 @@ func (w *world) script(words []string) []byte {
 		return bytes.Repeat([]byte{0x51}, n)
 	case "empty":
 		return nil
+	case "receipt":
+		n, _ := strconv.ParseUint(words[1], 10, 64)
+		r, err := goods.ReadReceipt(w, n)
+		if err != nil || r == nil {
+			w.t.Fatalf("receipt %d: %v", n, err)
+		}
+		return r.Script
 	}
 	return unhex(w.t, words[0])
 }
@@ -284,5 +324,6 @@ func (w *world) describe() string {
 	for _, s := range seats {
 		fmt.Fprintf(&b, "%s (%s) since %d under %x\n", s.ID(), s.Name, s.Height, s.Script)
 	}
+	w.describeReceipts(&b)
 	return b.String()
 }

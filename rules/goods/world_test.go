@@ -24,8 +24,12 @@ type world struct {
 	coins   map[wire.OutPoint]*state.Coin
 	goods   map[string][]byte
 	height  int32
+	tip     *state.Header
+	nonce   uint32 // every header is another
 	undo    []undo
 	granted uint32
+	// proposals of the vectors, by name
+	proposals map[string]goods.Record
 }
 
 type undo struct {
@@ -45,11 +49,43 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return worldOf(t, charter)
+}
+
+// oddWorld is a chain whose numbers meet other edges: short lives and ages, a
+// measure worth less than a unit, one worth thousands of coins, no bonds asked
+// for.
+func oddWorld(t testing.TB) *world { return oddWorldWithCap(t, 400) }
+
+func oddWorldWithCap(t testing.TB, capUnits int64) *world {
+	t.Helper()
+	c := *newWorld(t).charter
+	c.Parameters.AttestationLifeBlocks = 20
+	c.Parameters.MinDrawUnits = 10
+	c.Parameters.BlockReleaseCapUnits = capUnits
+	c.Parameters.BondRatioBP, c.Parameters.UnbondedAllowanceUnits = 0, 0
+	c.Low, c.High = c.Parameters, c.Parameters
+	c.Goods = slices.Clone(c.Goods)
+	c.Goods[0].MaxAgeBlocks = 10
+	c.Goods[1].ParNum = 1 << 40
+	c.Goods[2].ParNum, c.Goods[2].ParDen = 1, 3
+	charter, err := params.NewCharter(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return worldOf(t, charter)
+}
+
+func worldOf(t testing.TB, charter *params.Charter) *world {
+	t.Helper()
 	net, err := charter.Network()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, charter: charter, net: net, coins: map[wire.OutPoint]*state.Coin{}, goods: map[string][]byte{}}
+	return &world{
+		t: t, charter: charter, net: net, coins: map[wire.OutPoint]*state.Coin{}, goods: map[string][]byte{},
+		tip: state.NewHeader(&wire.BlockHeader{}, nil),
+	}
 }
 
 func (w *world) Coin(op wire.OutPoint) (*state.Coin, error) { return w.coins[op], nil }
@@ -92,7 +128,7 @@ type attempt struct {
 func (w *world) begin() *attempt {
 	w.t.Helper()
 	over := state.NewOverlay(w, 0)
-	g, err := goods.Begin(w.charter, w.height+1, over)
+	g, err := goods.Begin(w.charter, w.tip, over)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -176,6 +212,8 @@ func (a *attempt) finish(coinbase *wire.MsgTx) ([]goods.Event, error) {
 	w.undo = append(w.undo, undo{delta, maps.Clone(w.goods)})
 	w.apply(delta)
 	w.height++
+	w.nonce++
+	w.tip = state.NewHeader(&wire.BlockHeader{Nonce: w.nonce, PrevBlock: w.tip.Hash}, w.tip)
 	return events, nil
 }
 
@@ -216,6 +254,7 @@ func (w *world) disconnect() {
 		w.coins[c.Out] = c.Coin
 	}
 	w.height--
+	w.tip = w.tip.Parent
 }
 
 // mine adds n blocks without transactions.
@@ -229,7 +268,8 @@ func (w *world) mine(n int) {
 	}
 }
 
-// grant puts an ordinary coin into circulation, as a draw will one day.
+// grant puts an ordinary coin into circulation that no draw released, for
+// tests that need one before there are goods.
 func (w *world) grant(units int64) wire.OutPoint {
 	w.t.Helper()
 	w.granted++
@@ -255,7 +295,7 @@ func (w *world) grant(units int64) wire.OutPoint {
 
 func (w *world) check() {
 	w.t.Helper()
-	if err := goods.CheckState(w.charter, w, w.rangeCoins); err != nil {
+	if err := goods.CheckState(w.charter, w.height, w, w.rangeCoins); err != nil {
 		w.t.Fatalf("height %d: %v", w.height, err)
 	}
 }
