@@ -15,6 +15,8 @@ type wordsView struct {
 	Title string   // "Rotation"
 	Short string   // for lists
 	Lines []string // whole sentences
+	// Attested marks what auditors say, and the chain only that they say it.
+	Attested bool
 }
 
 // recordWords says what the record of a transaction does, nil where it has
@@ -32,16 +34,47 @@ func (s *Server) recordWords(txid chainhash.Hash, tx *wire.MsgTx, undo *state.Un
 	if seat := seatMovedBy(txid, undo); seat != nil {
 		who = seatName(seat)
 	}
-	name := record.Type().String()
-	words := &wordsView{Title: name, Short: name + " of " + who}
-	if _, isRotate := record.(goods.Rotate); isRotate {
-		words.Title, words.Short = "Rotation", "rotation of "+who
-		words.Lines = []string{
+	switch r := record.(type) {
+	case goods.Rotate:
+		return &wordsView{Title: "Rotation", Short: "rotation of " + who, Lines: []string{
 			fmt.Sprintf("The seat of %s moves from input 0 to output 0: whoever can spend that output holds the office now.", who),
 			"Nothing else changes: this is how a key is replaced while the office lies idle.",
+		}}
+	case goods.Attest:
+		return &wordsView{Title: "Attestation", Short: "attestation by " + who, Attested: true, Lines: []string{
+			fmt.Sprintf("%s vouches for %s. The chain proves who said so and when; that it is true is the auditor's word.", who, proposals(len(r.Proposals))),
+		}}
+	case goods.Receive:
+		words := &wordsView{Title: "Goods received", Short: "goods received by " + who, Attested: true}
+		for i := range r.Openings {
+			words.Lines = append(words.Lines, s.openingWords(who, &r.Openings[i]))
 		}
+		words.Lines = append(words.Lines, "A quorum of auditors attested this before. No coin has moved yet: a draw carries them out.")
+		return words
+	case goods.Draw:
+		return &wordsView{Title: "Draw", Short: fmt.Sprintf("draw on receipt %d", r.Receipt), Lines: []string{
+			fmt.Sprintf("Coins leave the pool for the script of receipt %d, the credit of %d measures of its goods that back them from now on.", r.Receipt, r.Quantity),
+			"Nobody signs a draw: the rules alone open the pool, and the miner's share is the fee.",
+		}}
 	}
-	return words
+	name := record.Type().String()
+	return &wordsView{Title: name, Short: name + " of " + who}
+}
+
+func proposals(n int) string {
+	if n == 1 {
+		return "one proposal"
+	}
+	return fmt.Sprintf("%d proposals", n)
+}
+
+// openingWords tells one receipt that a custodian opens.
+func (s *Server) openingWords(who string, o *goods.Opening) string {
+	good, measure := fmt.Sprintf("good %d", o.Good), "measures"
+	if all := s.options.Charter.Goods; int(o.Good) < len(all) {
+		good, measure = all[o.Good].Name, all[o.Good].Measure
+	}
+	return fmt.Sprintf("%s opens a receipt for %d %s of %s, lot %s of registry %d.", who, o.Quantity, measure, good, o.Serial, o.Registry)
 }
 
 func seatName(seat *state.Seat) string {
