@@ -280,5 +280,5 @@ func (n *Node) startMiner() {
 	builder := template.NewBuilder(template.Options{
 		Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Scripts: n.Scripts, Clock: n.Clock,
 	})
-	n.Miner = cpu.NewMiner(cpu.Options{Builder: builder, Chain: n.Chain, Clock: n.Clock, Log: n.Log})
+	n.Miner = cpu.NewMiner(cpu.Options{Builder: builder, Chain: n.Chain, Clock: n.Clock})
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +31,7 @@ type Chain interface {
 type Options struct {
 	Builder Builder
 	Chain   Chain
-	Clock   clock.Clock  // nil: the machine's
-	Log     *slog.Logger // nil: silence
+	Clock   clock.Clock // nil: the machine's
 }
 
 // Miner makes blocks. Its methods are safe for concurrent use.
@@ -40,18 +39,14 @@ type Miner struct {
 	builder Builder
 	chain   Chain
 	clock   clock.Clock
-	log     *slog.Logger
 	extra   atomic.Uint64 // no two templates share one
 }
 
 // NewMiner puts the parts together.
 func NewMiner(o Options) *Miner {
-	m := &Miner{builder: o.Builder, chain: o.Chain, clock: o.Clock, log: o.Log}
+	m := &Miner{builder: o.Builder, chain: o.Chain, clock: o.Clock}
 	if m.clock == nil {
 		m.clock = clock.Real{}
-	}
-	if m.log == nil {
-		m.log = slog.New(slog.DiscardHandler)
 	}
 	m.extra.Store(uint64(m.clock.Now().UnixNano()))
 	return m
@@ -139,66 +134,28 @@ func (m *Miner) give(b *state.Block) error {
 	return nil
 }
 
-const (
-	// firstBackoff and maxBackoff bound the pause after a failure.
-	firstBackoff = time.Second
-	maxBackoff   = time.Minute
-)
-
-// Run makes a block whenever interval has passed, until ctx ends; then it
-// returns nil. A failure is logged and tried again after a growing pause;
-// template.ErrSealed is returned, for time does not mend it.
-func (m *Miner) Run(ctx context.Context, script []byte, interval time.Duration) error {
-	backoff := firstBackoff
-	timer := time.NewTimer(interval)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-		}
-		pause := interval
-		err := m.one(ctx, script)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, template.ErrSealed):
-			return err
-		case err != nil:
-			m.log.Warn("no block was mined", "error", err, "again_in", backoff)
-			pause, backoff = backoff, min(2*backoff, maxBackoff)
-		default:
-			backoff = firstBackoff
-		}
-		timer.Reset(pause)
-	}
-}
-
 // templateLife is how long a search goes on before the pool and the tip are
 // looked at again.
 const templateLife = 10 * time.Second
 
-// one makes one block, however long it takes.
-func (m *Miner) one(ctx context.Context, script []byte) error {
+// MineOne makes one block, however long it takes: the template is renewed
+// while the search goes on, so that it follows the tip and the pool. The error
+// is ctx's where it ends first.
+func (m *Miner) MineOne(ctx context.Context, script []byte) (chainhash.Hash, error) {
 	for ctx.Err() == nil {
 		t, err := m.builder.Build(script, m.extra.Add(1))
 		if err != nil {
-			return err
+			return chainhash.Hash{}, err
 		}
 		life, cancel := context.WithTimeout(ctx, templateLife)
-		found, _, err := m.solve(life, t, 1<<62)
+		found, _, err := m.solve(life, t, math.MaxInt64)
 		cancel()
 		if found {
-			id, err := m.submit(t)
-			if err == nil {
-				m.log.Debug("mined", "height", t.Height, "hash", id, "transactions", len(t.Block.Transactions))
-			}
-			return err
+			return m.submit(t)
 		}
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return err
+			return chainhash.Hash{}, err
 		}
 	}
-	return ctx.Err()
+	return chainhash.Hash{}, ctx.Err()
 }

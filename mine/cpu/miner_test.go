@@ -1,15 +1,10 @@
 package cpu
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/btcsuite/btcd/txscript/v2"
@@ -200,90 +195,26 @@ func TestSealedSignet(t *testing.T) {
 	if !errors.Is(err, template.ErrSealed) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
-	if err := n.miner.Run(t.Context(), opTrue, time.Millisecond); !errors.Is(err, template.ErrSealed) {
-		t.Errorf("Run: got %v", err)
+	if _, err := n.miner.MineOne(t.Context(), opTrue); !errors.Is(err, template.ErrSealed) {
+		t.Errorf("MineOne: got %v", err)
 	}
 }
 
-// fakeParts builds one easy block over and over, and fails on demand.
-type fakeParts struct {
-	mu       sync.Mutex
-	builder  *template.Builder
-	fail     error
-	accepted []time.Time
-	tries    []time.Time
-}
-
-func (f *fakeParts) Build(s []byte, extra uint64) (*template.Template, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.tries = append(f.tries, time.Now())
-	if f.fail != nil {
-		return nil, f.fail
+func TestMineOne(t *testing.T) {
+	n := newNode(t, block.Rules{Net: params.RegTest()})
+	id, err := n.miner.MineOne(t.Context(), opTrue)
+	if err != nil || n.engine.Tip().Hash != id || n.engine.Tip().Height != 1 {
+		t.Errorf("mined %v, %v; the tip is %v", id, err, n.engine.Tip().Hash)
 	}
-	return f.builder.Build(s, extra)
-}
-
-func (f *fakeParts) BuildWith(s []byte, extra uint64, txs []*state.Tx) (*template.Template, error) {
-	return f.builder.BuildWith(s, extra, txs)
-}
-
-func (f *fakeParts) AcceptBlock(*state.Block) (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.accepted = append(f.accepted, time.Now())
-	return true, nil
-}
-
-func (f *fakeParts) setFail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fail = err
-}
-
-// genesisView is a chain that stands at genesis.
-type genesisView struct{ tip *state.Header }
-
-func (g genesisView) View(f func(*state.Header, state.View) error) error {
-	return f(g.tip, state.Empty{})
-}
-
-// TestRun looks at the timer loop in bubble time: a block at each tick, a
-// growing pause after failures, a clean stop.
-func TestRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rules := block.Rules{Net: params.RegTest()}
-		tip := state.NewHeader(&rules.Net.Chain.GenesisBlock.Header, nil)
-		parts := &fakeParts{builder: template.NewBuilder(template.Options{Chain: genesisView{tip}, Rules: rules})}
-		var log bytes.Buffer
-		m := NewMiner(Options{Builder: parts, Chain: parts, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- m.Run(ctx, opTrue, 30*time.Second) }()
-
-		time.Sleep(91 * time.Second)
-		synctest.Wait()
-		if n := len(parts.accepted); n != 3 {
-			t.Errorf("%d blocks in 91 seconds, want 3", n)
-		}
-		parts.setFail(fmt.Errorf("the disk is full"))
-		time.Sleep(60 * time.Second) // fails at +29, +30, +32, +36, +44, +60 ...
-		synctest.Wait()
-		if n := len(parts.tries); n < 3+4 || n > 3+6 {
-			t.Errorf("%d tries, want the pause to grow from a second", n)
-		}
-		parts.setFail(nil)
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
-		if n := len(parts.accepted); n < 5 {
-			t.Errorf("%d blocks, want the miner to go on after the failure", n)
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("stopping gave %v", err)
-		}
-		if !strings.Contains(log.String(), "the disk is full") {
-			t.Errorf("the log says %q", log.String())
-		}
-	})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := n.miner.MineOne(ended, opTrue); !errors.Is(err, context.Canceled) || n.engine.Tip().Height != 1 {
+		t.Errorf("after the end of its context: %v, height %d", err, n.engine.Tip().Height)
+	}
+	hard := newNode(t, block.Rules{Net: params.MainNet()})
+	short, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	if _, err := hard.miner.MineOne(short, opTrue); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a search without end: %v", err)
+	}
 }

@@ -76,7 +76,7 @@ func (w *Work) Run(ctx context.Context, n Parts) error {
 				n.Log.Warn("no seat was rotated", "err", err)
 			}
 		}
-		_, err := n.Miner.Generate(ctx, 1, w.MinerScript, 1<<62)
+		_, err := n.Miner.MineOne(ctx, w.MinerScript)
 		switch {
 		case ctx.Err() != nil:
 			return nil
