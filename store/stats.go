@@ -110,7 +110,7 @@ func appendHashedCoin(dst []byte, key *coins.Key, coin *state.Coin) []byte {
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, code)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(coin.ValueUnits))
-	dst = coins.AppendCompactSize(dst, uint64(len(coin.Script)))
+	dst = state.AppendCompactSize(dst, uint64(len(coin.Script)))
 	return append(dst, coin.Script...)
 }
 

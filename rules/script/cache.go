@@ -57,7 +57,7 @@ func (c *successCache) jobHash(tx *state.Tx, spent []*state.Coin, sha hash.Hash,
 	sha.Write(tx.Wtxid[:])
 	for _, coin := range spent {
 		buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(coin.ValueUnits))
-		buf = appendCompactSize(buf, uint64(len(coin.Script)))
+		buf = state.AppendCompactSize(buf, uint64(len(coin.Script)))
 		sha.Write(buf)
 		sha.Write(coin.Script)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/sig"
+	"granary/state"
 )
 
 // heavySignedBytes is how much the interpreter may hash again for the
@@ -97,7 +98,7 @@ func (r *leafRun) execute(vm *txscript.Engine, witness wire.TxWitness, input int
 	script := witness[len(witness)-2]
 	r.leaf = leafContext{hash: txscript.NewBaseTapLeaf(script).TapHash(), codeSepAt: noCodeSeparator}
 	if annex != nil {
-		r.annex = sha256.Sum256(append(appendCompactSize(nil, uint64(len(annex))), annex...))
+		r.annex = sha256.Sum256(append(state.AppendCompactSize(nil, uint64(len(annex))), annex...))
 		r.leaf.annex = &r.annex
 	}
 	for tokens := txscript.MakeScriptTokenizer(0, script); tokens.Next(); {

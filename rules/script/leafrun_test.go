@@ -237,7 +237,7 @@ func (l *leafMaker) spend(t testing.TB, key *btcec.PrivateKey) Job {
 	h := newHasher()
 	h.reset(job.Tx.Msg, job.Spent)
 	_, annex := cutAnnex(in.Witness)
-	sum := sha256.Sum256(append(appendCompactSize(nil, uint64(len(annex))), annex...))
+	sum := sha256.Sum256(append(state.AppendCompactSize(nil, uint64(len(annex))), annex...))
 	leaf := leafContext{hash: txscript.NewBaseTapLeaf(l.code).TapHash(), annex: &sum}
 	var stack wire.TxWitness
 	for _, at := range l.wanted {

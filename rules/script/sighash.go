@@ -114,7 +114,7 @@ func (h *hasher) writeInputs(blank []byte, input int, scriptCode []byte) {
 func (h *hasher) writeSigned(input int, scriptCode []byte) {
 	at := h.inputsAt + blankInputBytes*input
 	h.sha.Write(h.blank[at : at+36])
-	h.buf = appendCompactSize(h.buf[:0], uint64(len(scriptCode)))
+	h.buf = state.AppendCompactSize(h.buf[:0], uint64(len(scriptCode)))
 	h.sha.Write(h.buf)
 	h.sha.Write(scriptCode)
 	h.sha.Write(h.blank[at+37 : at+41])
@@ -126,7 +126,7 @@ func (h *hasher) writeOutputs(input int, base uint32) {
 	case hashNone:
 		h.buf = append(h.buf[:0], 0)
 	case hashSingle:
-		h.buf = appendCompactSize(h.buf[:0], uint64(input)+1)
+		h.buf = state.AppendCompactSize(h.buf[:0], uint64(input)+1)
 		for range input {
 			h.buf = append(h.buf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0)
 		}
@@ -145,7 +145,7 @@ func (h *hasher) fillBlank() {
 	}
 	h.have |= haveBlank
 	b := binary.LittleEndian.AppendUint32(h.blank[:0], uint32(h.tx.Version))
-	b = appendCompactSize(b, uint64(len(h.tx.TxIn)))
+	b = state.AppendCompactSize(b, uint64(len(h.tx.TxIn)))
 	h.inputsAt = len(b)
 	for _, in := range h.tx.TxIn {
 		b = appendOutpoint(b, &in.PreviousOutPoint)
@@ -153,7 +153,7 @@ func (h *hasher) fillBlank() {
 		b = binary.LittleEndian.AppendUint32(b, in.Sequence)
 	}
 	h.outputsAt = len(b)
-	b = appendCompactSize(b, uint64(len(h.tx.TxOut)))
+	b = state.AppendCompactSize(b, uint64(len(h.tx.TxOut)))
 	for _, out := range h.tx.TxOut {
 		b = appendOutput(b, out)
 	}
@@ -193,7 +193,7 @@ func (h *hasher) segwitV0(input int, scriptCode []byte, hashType uint32) [32]byt
 		b = append(b, h.sequences2[:]...)
 	}
 	b = appendOutpoint(b, &in.PreviousOutPoint)
-	b = appendCompactSize(b, uint64(len(scriptCode)))
+	b = state.AppendCompactSize(b, uint64(len(scriptCode)))
 	b = append(b, scriptCode...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(h.spent[input].ValueUnits))
 	b = binary.LittleEndian.AppendUint32(b, in.Sequence)
@@ -281,7 +281,7 @@ func (h *hasher) taproot(input int, hashType byte, leaf *leafContext) (digest [3
 	if anyone {
 		b = appendOutpoint(b, &in.PreviousOutPoint)
 		b = binary.LittleEndian.AppendUint64(b, uint64(h.spent[input].ValueUnits))
-		b = appendCompactSize(b, uint64(len(h.spent[input].Script)))
+		b = state.AppendCompactSize(b, uint64(len(h.spent[input].Script)))
 		b = append(b, h.spent[input].Script...)
 		b = binary.LittleEndian.AppendUint32(b, in.Sequence)
 	} else {
@@ -362,7 +362,7 @@ func (h *hasher) fillTaproot() {
 	h.amounts = sha256.Sum256(b)
 	h.sha.Reset() // the scripts may be long: they are not gathered
 	for _, coin := range h.spent {
-		b = appendCompactSize(b[:0], uint64(len(coin.Script)))
+		b = state.AppendCompactSize(b[:0], uint64(len(coin.Script)))
 		h.sha.Write(b)
 		h.sha.Write(coin.Script)
 	}
@@ -401,18 +401,6 @@ func appendOutpoint(b []byte, op *wire.OutPoint) []byte {
 
 func appendOutput(b []byte, out *wire.TxOut) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(out.Value))
-	b = appendCompactSize(b, uint64(len(out.PkScript)))
+	b = state.AppendCompactSize(b, uint64(len(out.PkScript)))
 	return append(b, out.PkScript...)
-}
-
-func appendCompactSize(b []byte, n uint64) []byte {
-	switch {
-	case n < 0xfd:
-		return append(b, byte(n))
-	case n <= 0xffff:
-		return binary.LittleEndian.AppendUint16(append(b, 0xfd), uint16(n))
-	case n <= 0xffffffff:
-		return binary.LittleEndian.AppendUint32(append(b, 0xfe), uint32(n))
-	}
-	return binary.LittleEndian.AppendUint64(append(b, 0xff), n)
 }

@@ -196,7 +196,7 @@ func TestUndo(t *testing.T) {
 
 func TestCompactSize(t *testing.T) {
 	for _, n := range []uint64{0, 1, 0xfc, 0xfd, 0xffff, 0x10000, 0xffffffff, 1 << 32, 1<<64 - 1} {
-		raw := AppendCompactSize(nil, n)
+		raw := state.AppendCompactSize(nil, n)
 		if back, size, ok := CompactSize(raw); !ok || back != n || size != len(raw) {
 			t.Errorf("%d comes back as %d", n, back)
 		}

@@ -1,17 +1,15 @@
 package coins
 
 import (
-	"encoding/binary"
-
 	"granary/state"
 )
 
 // AppendUndo appends Bitcoin Core's CBlockUndo: for every transaction but the
 // coinbase the coins that its inputs spent.
 func AppendUndo(dst []byte, spent [][]*state.Coin) []byte {
-	dst = AppendCompactSize(dst, uint64(len(spent)))
+	dst = state.AppendCompactSize(dst, uint64(len(spent)))
 	for _, inputs := range spent {
-		dst = AppendCompactSize(dst, uint64(len(inputs)))
+		dst = state.AppendCompactSize(dst, uint64(len(inputs)))
 		for _, c := range inputs {
 			code := heightCode(c)
 			dst = appendVarint(dst, code)
@@ -61,19 +59,6 @@ func (r *reader) count(itemBytes int) int {
 		return 0
 	}
 	return int(n)
-}
-
-// AppendCompactSize appends Bitcoin's length prefix.
-func AppendCompactSize(dst []byte, n uint64) []byte {
-	switch {
-	case n < 0xfd:
-		return append(dst, byte(n))
-	case n <= 0xffff:
-		return binary.LittleEndian.AppendUint16(append(dst, 0xfd), uint16(n))
-	case n <= 0xffffffff:
-		return binary.LittleEndian.AppendUint32(append(dst, 0xfe), uint32(n))
-	}
-	return binary.LittleEndian.AppendUint64(append(dst, 0xff), n)
 }
 
 // CompactSize reads a length prefix of size bytes; ok is false where raw ends
