@@ -7,7 +7,7 @@ BIN     := bin/granary
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X granary/cli.version=$(VERSION)
 
-.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser peers clean
+.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser peers clients clean
 
 ## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
 run: build
@@ -72,6 +72,13 @@ peers:
 	$(GO) build -o bin/peers/btcd github.com/btcsuite/btcd
 	$(GO) build -o bin/peers/addblock github.com/btcsuite/btcd/cmd/addblock
 	GRANARY_REQUIRE_PEERS=1 $(GO) test -count=1 ./test/peers/...
+
+## clients: unmodified JSON-RPC clients, installed from Debian, against the door; fails where there are none
+clients:
+	@command -v litecoin-cli >/dev/null 2>&1 && /usr/bin/python3 -c 'import bitcoin.rpc' 2>/dev/null || \
+		{ command -v apt-get >/dev/null 2>&1 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends litecoind python3-bitcoinlib >/dev/null; }
+	GRANARY_REQUIRE_CLIENTS=1 $(GO) test -count=1 -run 'TestCoreCommandLine|TestPythonBitcoinlib' ./door/rpc
 
 ## bench: Go benchmarks; the side-by-side import is "granary bench import"
 bench:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -53,6 +54,16 @@ func TestOurClient(t *testing.T) {
 	}
 }
 
+// absent skips a test whose client is not installed, or fails it where
+// GRANARY_REQUIRE_CLIENTS says that it has to be.
+func absent(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("GRANARY_REQUIRE_CLIENTS") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
 // run starts a foreign client and gives what it printed.
 func run(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
@@ -70,7 +81,7 @@ func run(t *testing.T, name string, args ...string) (string, error) {
 func TestCoreCommandLine(t *testing.T) {
 	path, err := exec.LookPath("litecoin-cli")
 	if err != nil {
-		t.Skip("litecoin-cli is not installed (Debian package litecoind): a foreign command line is not tried")
+		absent(t, "litecoin-cli is not installed (Debian package litecoind): a foreign command line is not tried")
 	}
 	w := newWorld(t, nil)
 	at, err := url.Parse(w.url)
@@ -115,7 +126,7 @@ func TestCoreCommandLine(t *testing.T) {
 func TestPythonBitcoinlib(t *testing.T) {
 	const python = "/usr/bin/python3"
 	if _, err := exec.Command(python, "-c", "import bitcoin.rpc").CombinedOutput(); err != nil {
-		t.Skip("python3-bitcoinlib is not installed (Debian package of that name): it is not tried")
+		absent(t, "python3-bitcoinlib is not installed (Debian package of that name): it is not tried")
 	}
 	w := newWorld(t, nil)
 	script := `
