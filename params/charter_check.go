@@ -160,6 +160,20 @@ func (g *Good) ValueUnits(quantity int64) int64 {
 	return int64(min(value, maxQuantity))
 }
 
+// ValueUpUnits is ceil(quantity * num / den); it saturates at 2^63-1. quantity
+// must not be negative.
+func (g *Good) ValueUpUnits(quantity int64) int64 {
+	hi, lo := bits.Mul64(uint64(quantity), uint64(g.ParNum))
+	if hi >= uint64(g.ParDen) {
+		return maxQuantity
+	}
+	value, rest := bits.Div64(hi, lo, uint64(g.ParDen))
+	if rest > 0 && value < maxQuantity {
+		value++
+	}
+	return int64(min(value, maxQuantity))
+}
+
 func (c *Charter) checkMembers(k *charterChecker) {
 	k.between("number of custodians", int64(len(c.Custodians)), 1, MaxMembers, "custodians")
 	k.between("number of auditors", int64(len(c.Auditors)), 1, MaxMembers, "auditors")

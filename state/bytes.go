@@ -1,6 +1,10 @@
 package state
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/btcsuite/btcd/wire/v2"
+)
 
 // ByteReader reads the little-endian forms of goods values and record bodies.
 // After a read beyond the end everything is zero and Done is false.
@@ -67,6 +71,9 @@ func (r *ByteReader) Hash() (h [32]byte) {
 	copy(h[:], r.Bytes(32))
 	return h
 }
+
+// OutPoint reads a txid and a u32.
+func (r *ByteReader) OutPoint() wire.OutPoint { return wire.OutPoint{Hash: r.Hash(), Index: r.U32()} }
 
 // Short reads a u8 length and that many bytes, which alias the source.
 func (r *ByteReader) Short() []byte { return r.Bytes(int(r.U8())) }

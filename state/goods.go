@@ -42,6 +42,9 @@ type Seat struct {
 	Out    wire.OutPoint
 	Script []byte
 	Height int32
+	// Since is the height at which its present holder came: what the seat
+	// attested before counts no more.
+	Since int32
 }
 
 // ID is the seat's place for a person: "auditor 1".
@@ -56,15 +59,16 @@ func (s *Seat) ID() string {
 func (s *Seat) Key() []byte { return KeySeat(s.Role, s.Index) }
 
 // Encode gives the canonical value under Key: name (u8 length), txid, vout
-// u32, height u32, script (u8 length); little-endian. Name and Script are at
-// most 255 bytes.
+// u32, height u32, since u32, script (u8 length); little-endian. Name and
+// Script are at most 255 bytes.
 func (s *Seat) Encode() []byte {
-	b := make([]byte, 0, 1+len(s.Name)+32+4+4+1+len(s.Script))
+	b := make([]byte, 0, 1+len(s.Name)+32+4+4+4+1+len(s.Script))
 	b = append(b, byte(len(s.Name)))
 	b = append(b, s.Name...)
 	b = append(b, s.Out.Hash[:]...)
 	b = binary.LittleEndian.AppendUint32(b, s.Out.Index)
 	b = binary.LittleEndian.AppendUint32(b, uint32(s.Height))
+	b = binary.LittleEndian.AppendUint32(b, uint32(s.Since))
 	b = append(b, byte(len(s.Script)))
 	return append(b, s.Script...)
 }
@@ -76,38 +80,14 @@ func DecodeSeat(key, value []byte) (*Seat, error) {
 		return nil, fmt.Errorf("goods key %x is not a seat's", key)
 	}
 	s := &Seat{Role: Role(key[1]), Index: binary.BigEndian.Uint16(key[2:])}
-	bad := func() (*Seat, error) {
+	b := NewByteReader(value)
+	s.Name = string(b.Short())
+	s.Out, s.Height, s.Since = b.OutPoint(), b.Height(), b.Height()
+	s.Script = append([]byte(nil), b.Short()...)
+	if !b.Done() {
 		return nil, fmt.Errorf("%s: stored value %x is damaged", s.ID(), value)
 	}
-	if len(value) < 1 || len(value) < 1+int(value[0])+41 {
-		return bad()
-	}
-	s.Name, value = string(value[1:1+int(value[0])]), value[1+int(value[0]):]
-	copy(s.Out.Hash[:], value)
-	s.Out.Index = binary.LittleEndian.Uint32(value[32:])
-	s.Height = int32(binary.LittleEndian.Uint32(value[36:]))
-	if s.Height < 0 || len(value) != 41+int(value[40]) {
-		return bad()
-	}
-	s.Script = append([]byte(nil), value[41:]...)
 	return s, nil
-}
-
-// outpointSeat is the first byte of an outpoint's value when it is a seat.
-const outpointSeat = 1
-
-// EncodeSeatOutpoint is the value under KeyOutpoint of a seat's outpoint.
-func EncodeSeatOutpoint(role Role, index uint16) []byte {
-	return binary.LittleEndian.AppendUint16([]byte{outpointSeat, byte(role)}, index)
-}
-
-// DecodeSeatOutpoint reads what EncodeSeatOutpoint wrote.
-func DecodeSeatOutpoint(value []byte) (Role, uint16, error) {
-	if len(value) != 4 || value[0] != outpointSeat ||
-		value[1] < byte(RoleCustodian) || value[1] > byte(RoleCouncil) {
-		return 0, 0, fmt.Errorf("stored outpoint value %x is damaged", value)
-	}
-	return Role(value[1]), binary.LittleEndian.Uint16(value[2:]), nil
 }
 
 // Totals are the sums that hold after a block, in units. They are kept twice:

@@ -17,20 +17,27 @@ const (
 	nodeKind = 0x00
 
 	kindAllowance   = 'A' // custodian u16, good u16 -> limit
+	kindStanding    = 'C' // custodian u16 -> Standing
+	kindDefault     = 'D' // height u32, custodian u16 -> 01
 	kindExpiry      = 'E' // height u32, hash, auditor u16 -> 01
 	kindFresh       = 'F' // valid_until u32, custodian u16, good u16 -> free
-	kindGood        = 'G' // good u16 -> params.Good in force
+	kindGood        = 'G' // good u16 -> GoodInForce
 	kindHolding     = 'H' // custodian u16, good u16 -> Holding
+	kindPending     = 'I' // slot u8 -> Pending
+	kindClaim       = 'K' // number u64 -> Claim
 	kindLot         = 'L' // lot commitment -> number of its receipt
+	kindNextClaim   = 'M' // -> number that the next claim gets
 	kindNextReceipt = 'N' // -> number that the next receipt gets
 	kindOutpoint    = 'O' // txid, vout u32 -> what the outpoint is
 	kindParameters  = 'P' // -> params.Parameters in force
+	kindUntendered  = 'Q' // custodian u16, deadline u32 -> how many claims
 	kindReceipt     = 'R' // number u64 -> Receipt
 	kindSeat        = 'S' // role u8, index u16 -> Seat
 	kindTotals      = 'T' // -> Totals
 	kindUsed        = 'U' // proposal hash -> expiry u32 of what used it
 	kindAttestation = 'V' // proposal hash, auditor u16 -> Attestation
 	kindReserve     = 'W' // -> Reserve
+	kindCounts      = 'Y' // -> Counts
 )
 
 // IsNodeKey tells a node of the commitment tree from a key of the state.
@@ -72,7 +79,7 @@ func SeatKeys() (from, to []byte) { return []byte{kindSeat}, []byte{kindSeat + 1
 func OutpointKeys() (from, to []byte) { return []byte{kindOutpoint}, []byte{kindOutpoint + 1} }
 
 // KeyOutpoint is the key of an outpoint that means something to the goods
-// rules: a seat. A treasury output without a key is pool. The txid is in the
+// rules (Meaning). A treasury output without a key is pool. The txid is in the
 // order of its bytes on the wire.
 func KeyOutpoint(op wire.OutPoint) []byte {
 	key := append(make([]byte, 0, 37), kindOutpoint)
@@ -96,6 +103,7 @@ var keyLengths = map[byte]int{
 	kindAllowance: 5, kindExpiry: 39, kindFresh: 9, kindGood: 3, kindHolding: 5, kindLot: 33, kindNextReceipt: 1,
 	kindOutpoint: 37, kindParameters: 1, kindReceipt: 9, kindSeat: 4, kindTotals: 1, kindUsed: 33,
 	kindAttestation: 35, kindReserve: 1,
+	kindStanding: 3, kindDefault: 7, kindPending: 2, kindClaim: 9, kindNextClaim: 1, kindUntendered: 7, kindCounts: 1,
 }
 
 // CheckKey reports a state key whose kind or length is unknown.

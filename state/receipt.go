@@ -32,9 +32,14 @@ type Receipt struct {
 	Observed   int32  // height of the block at which the goods were last seen
 	ValidUntil int32  // the last height at which it counts
 
-	OpenedWith    int64 // quantity when it opened
-	Undrawn, Free int64
-	Owed          int64
+	// OpenedWith is the quantity when it opened, in measures, and the sum of
+	// the five after it.
+	OpenedWith    int64
+	Undrawn       int64 // its coins have not left the pool
+	Free          int64 // backs circulating coins
+	Owed          int64 // taken out by claims
+	Delivered     int64
+	Lost          int64 // by audits, or written off
 	ReleasedUnits int64 // all that draws took from the pool for it
 }
 
@@ -50,7 +55,7 @@ func (r *Receipt) Key() []byte { return KeyReceipt(r.Number) }
 // Encode gives the canonical value under Key; docs/goods-rules.md lists it.
 // Serial, Location and Script are at most 255 bytes.
 func (r *Receipt) Encode() []byte {
-	b := make([]byte, 0, 140+len(r.Serial)+len(r.Location)+len(r.Script))
+	b := make([]byte, 0, 160+len(r.Serial)+len(r.Location)+len(r.Script))
 	b = append(b, r.ID[:]...)
 	b = binary.LittleEndian.AppendUint16(b, r.Good)
 	b = binary.LittleEndian.AppendUint16(b, r.Custodian)
@@ -62,7 +67,7 @@ func (r *Receipt) Encode() []byte {
 	for _, v := range []uint32{r.HaircutBP, uint32(r.Opened), uint32(r.Observed), uint32(r.ValidUntil)} {
 		b = binary.LittleEndian.AppendUint32(b, v)
 	}
-	for _, v := range []int64{r.OpenedWith, r.Undrawn, r.Free, r.Owed, r.ReleasedUnits} {
+	for _, v := range []int64{r.OpenedWith, r.Undrawn, r.Free, r.Owed, r.Delivered, r.Lost, r.ReleasedUnits} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	return b
@@ -83,13 +88,15 @@ func DecodeReceipt(key, value []byte) (*Receipt, error) {
 	r.Location = string(b.Short())
 	r.Script = bytes.Clone(b.Short())
 	r.HaircutBP, r.Opened, r.Observed, r.ValidUntil = b.U32(), b.Height(), b.Height(), b.Height()
-	for _, v := range []*int64{&r.OpenedWith, &r.Undrawn, &r.Free, &r.Owed, &r.ReleasedUnits} {
+	for _, v := range []*int64{&r.OpenedWith, &r.Undrawn, &r.Free, &r.Owed, &r.Delivered, &r.Lost, &r.ReleasedUnits} {
 		*v = b.Int64()
 	}
-	// The parts never exceed the whole, so Quantity does not overflow.
-	left := r.OpenedWith - r.Undrawn
-	whole := left >= 0 && left-r.Free >= 0 && left-r.Free-r.Owed >= 0
-	if !b.Done() || !whole || r.HaircutBP > 10_000 {
+	// The parts are the whole, so no sum of them overflows.
+	left := r.OpenedWith
+	for _, part := range []int64{r.Undrawn, r.Free, r.Owed, r.Delivered, r.Lost} {
+		left = max(left-part, -1)
+	}
+	if !b.Done() || left != 0 || r.HaircutBP > 10_000 {
 		return nil, fmt.Errorf("receipt %d: stored value %x is damaged", r.Number, value)
 	}
 	return r, nil

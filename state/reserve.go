@@ -57,6 +57,18 @@ func (s Sum) Sub(units int64) Sum {
 	return Sum{s.Hi - borrow, lo}
 }
 
+// Plus gives s + t.
+func (s Sum) Plus(t Sum) Sum {
+	lo, carry := bits.Add64(s.Lo, t.Lo, 0)
+	return Sum{s.Hi + t.Hi + carry, lo}
+}
+
+// Minus gives s - t, which was added before.
+func (s Sum) Minus(t Sum) Sum {
+	lo, borrow := bits.Sub64(s.Lo, t.Lo, 0)
+	return Sum{s.Hi - t.Hi - borrow, lo}
+}
+
 // Units is the sum, saturated at 2^63-1.
 func (s Sum) Units() int64 {
 	if s.Hi > 0 || s.Lo > math.MaxInt64 {
@@ -65,9 +77,9 @@ func (s Sum) Units() int64 {
 	return int64(s.Lo)
 }
 
-// Reserve holds the two sums over all custodians and goods of the value of
-// free measures: of receipts that count (R of the goods rules), and of all
-// open receipts (D).
+// Reserve holds the two sums over custodians of the value of free measures: of
+// receipts that count (R of the goods rules), and of all open receipts of
+// custodians not in default (D).
 type Reserve struct{ Counted, All Sum }
 
 // Encode gives the canonical value under KeyReserve, nil where both are 0:

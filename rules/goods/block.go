@@ -23,6 +23,11 @@ type Block struct {
 	over     *state.Overlay
 	treasury []byte
 	params   params.Parameters // in force
+	counts   state.Counts
+
+	pendingGoods map[uint16]*params.Good // that a pending amendment changes
+	start        startOfBlock
+	allAtStart   map[uint16]state.Sum // of custodians whose part of D changed since
 
 	totals        state.Totals
 	releasedUnits int64           // by the draws of this block
@@ -32,7 +37,7 @@ type Block struct {
 }
 
 // Begin starts the block below which parent is, on the chain of charter, and
-// lets expire what is over at its height. over is the block's overlay in the
+// does what its height brings: changes and defaults that are due, what expires. over is the block's overlay in the
 // state after the parent, as far as goods go; coins are never read from it. Of
 // parent only what never changes is read: height, hashes, ancestors. An error
 // is the world's.
@@ -41,7 +46,17 @@ func Begin(charter *params.Charter, parent *state.Header, over *state.Overlay) (
 	if err != nil {
 		return nil, err
 	}
-	return g, g.expire()
+	return g, g.begin()
+}
+
+// begin is what happens before the first transaction, in this order.
+func (g *Block) begin() error {
+	for _, step := range []func() error{g.activate, g.startDefaults, g.expire, g.takeSnapshot} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open reads what every transaction needs.
@@ -61,12 +76,24 @@ func open(charter *params.Charter, parent *state.Header, over *state.Overlay) (*
 	}
 	g := &Block{
 		charter: charter, parent: parent, height: height, over: over, treasury: TreasuryScript(charter.ID()),
-		totals: totals, touched: make(map[string]bool),
+		totals: totals, touched: make(map[string]bool), allAtStart: make(map[uint16]state.Sum),
 	}
 	if height > 1 {
-		g.params, err = ReadParameters(over)
+		err = g.readForce()
 	}
 	return g, err
+}
+
+// readForce reads what is in force, again after a change.
+func (g *Block) readForce() (err error) {
+	if g.params, err = ReadParameters(g.over); err != nil {
+		return err
+	}
+	if g.counts, err = ReadCounts(g.over); err != nil {
+		return err
+	}
+	g.pendingGoods, err = pendingGoods(g.over)
+	return err
 }
 
 // Tx judges and applies the next transaction of the block, never the
@@ -84,22 +111,22 @@ func (g *Block) Tx(tx *state.Tx, spent []*state.Coin) error {
 		}
 	}
 	g.addFlow(&a.flow)
-	g.notePaid(tx, false)
+	g.notePaid(tx, a.named, false)
 	return nil
 }
 
 // CheckTx judges a transaction as the only one of the block after parent on
 // top of view, the state after parent: what the mempool asks. Nothing is changed.
-// spent may hold coins that view does not have. A transaction that spends the
-// continuation of a seat whose own transaction is not in view is not known
-// for one: the mempool must not take children of seat transactions.
+// spent may hold coins that view does not have. What a transaction that is not
+// in view makes a seat, token, escrow, bond or waiting output is not known for
+// one: the mempool must not take its children that spend them.
 func CheckTx(charter *params.Charter, parent *state.Header, view state.View, tx *state.Tx, spent []*state.Coin) error {
 	g, err := open(charter, parent, state.NewOverlay(view, 0))
 	if err != nil {
 		return err
 	}
-	if hasRecord(tx.Msg) { // nothing else can see what has expired
-		if err := g.expire(); err != nil {
+	if hasRecord(tx.Msg) { // nothing else can see what its height brings
+		if err := g.begin(); err != nil {
 			return err
 		}
 	}
@@ -114,7 +141,11 @@ type action struct {
 	spent  []*state.Coin
 	flow   flow
 	record Record // nil for most
+	// inputs is what each input is to the rules; nil where all are nothing.
+	inputs []state.Meaning
 	seats  []spentSeat
+	taken  map[int]bool              // inputs that the record spends
+	named  map[int]state.MeaningKind // treasury outputs that it makes other than pool
 }
 
 // judge checks every rule of a transaction and changes nothing.
@@ -122,13 +153,13 @@ func (g *Block) judge(tx *state.Tx, spent []*state.Coin) (*action, error) {
 	check.Must(len(spent) == len(tx.Msg.TxIn), "goods rules: %d coins for %d inputs", len(spent), len(tx.Msg.TxIn))
 	a := &action{g: g, tx: tx, spent: spent}
 	var err error
-	if a.flow, err = g.flowOf(tx.Msg, spent); err != nil {
+	if err = a.readInputs(); err != nil {
+		return nil, err
+	}
+	if a.flow, err = g.flowOf(tx.Msg, spent, a.inputs); err != nil {
 		return nil, err
 	}
 	if a.record, err = findRecord(tx.Msg, g.height); err != nil {
-		return nil, err
-	}
-	if a.seats, err = g.spentSeats(tx.Msg, spent); err != nil {
 		return nil, err
 	}
 	switch {
@@ -141,10 +172,11 @@ func (g *Block) judge(tx *state.Tx, spent []*state.Coin) (*action, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, draws := a.record.(Draw); draws {
-		return a, nil
+	if err := a.checkOtherInputs(); err != nil {
+		return nil, err
 	}
-	return a, a.checkTreasuryInputs()
+	a.nameFlow()
+	return a, nil
 }
 
 // set writes a state key; nil removes it. The tree follows in Finish.

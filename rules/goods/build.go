@@ -15,7 +15,7 @@ import (
 // without releasing more than roomUnits, and what it releases; 0 where no draw
 // is possible. good and p are those in force; age and coverage are not looked
 // at here.
-func DrawQuantity(receipt *state.Receipt, good *params.Good, p *params.Parameters, roomUnits int64) (measures, releaseUnits int64) {
+func DrawQuantity(receipt *state.Receipt, good *Good, p *params.Parameters, roomUnits int64) (measures, releaseUnits int64) {
 	credit := func(measures int64) int64 { return CreditUnits(receipt, good, measures) }
 	measures, roomUnits = receipt.Undrawn, max(roomUnits, 0)
 	if credit(measures) > roomUnits {

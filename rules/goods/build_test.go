@@ -15,7 +15,7 @@ import (
 func TestDrawQuantity(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 3_000 {
-		good := params.Good{ParNum: 1 + rng.Int64N(40), ParDen: 1 + rng.Int64N(40)}
+		good := goods.Good{GoodInForce: state.GoodInForce{Good: params.Good{ParNum: 1 + rng.Int64N(40), ParDen: 1 + rng.Int64N(40)}}}
 		receipt := &state.Receipt{Undrawn: rng.Int64N(300), HaircutBP: uint32(rng.IntN(10_001))}
 		p := &params.Parameters{MinDrawUnits: 1 + rng.Int64N(40), MinerShareBP: rng.Int64N(1_001)}
 		room := rng.Int64N(400) - 20
@@ -45,11 +45,15 @@ func TestDrawTx(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	good, err := goods.ReadGood(w, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	pool := []wire.OutPoint{*w.outpoint(nil, []string{"treasury", "2"})}
 	held := w.coins[pool[0]].ValueUnits
 	a := w.begin()
 	for _, room := range []int64{100 * 1e6, params.MaxMoneyUnits} {
-		measures, release := goods.DrawQuantity(receipt, &w.charter.Goods[0], p, room)
+		measures, release := goods.DrawQuantity(receipt, good, p, room)
 		msg, err := goods.DrawTx(w.charter.ID(), receipt, p, measures, release, pool, held)
 		if err != nil {
 			t.Fatal(err)

@@ -37,7 +37,7 @@ const (
 	CodeStale           check.Code = "goods-receipt-stale"    // seen too long ago to count
 	CodeLot             check.Code = "goods-lot"              // the lot has a receipt
 	CodeLimit           check.Code = "goods-limit"            // more than the custodian may hold of the good
-	CodeBond            check.Code = "goods-bond"             // worth more than the unbonded allowance
+	CodeBond            check.Code = "goods-bond"             // bonds less debt do not cover what is held
 
 	CodeDrawInput      check.Code = "goods-draw-input"      // not the pool, or with a witness
 	CodeReceiptUnknown check.Code = "goods-receipt-unknown" // no such receipt below the block
@@ -49,7 +49,58 @@ const (
 	CodeBlockCap       check.Code = "goods-block-cap"       // releases of the block above the cap
 	CodeCoverage       check.Code = "goods-coverage"        // circulating x minimum coverage above the reserve
 
-	CodeTreasurySpend check.Code = "goods-treasury-spend" // a treasury input that no record allows
+	CodeCustodianUnknown   check.Code = "goods-custodian-unknown"   // no such custodian
+	CodeCustodianSuspended check.Code = "goods-custodian-suspended" // suspended or in default
+	CodeCustodianDebt      check.Code = "goods-custodian-debt"      // it has debt
+	CodeCustodianOverdue   check.Code = "goods-custodian-overdue"   // it has an untendered claim past its deadline
+	CodeLiftStanding       check.Code = "goods-lift-standing"       // not suspended, or in default
+
+	CodeTokenOutput     check.Code = "goods-token-output"     // output 0 cannot be a token
+	CodeTokenInput      check.Code = "goods-token-input"      // input 0 is not the claim's token
+	CodeTokenTwice      check.Code = "goods-token-twice"      // the token moved in this block already
+	CodeReclaimInput    check.Code = "goods-reclaim-input"    // input 0 has not the receipt's script
+	CodeReclaimQuantity check.Code = "goods-reclaim-quantity" // more than undrawn, or too little
+	CodeRedeemQuantity  check.Code = "goods-redeem-quantity"  // more than free, or too little
+	CodeRedeemClosed    check.Code = "goods-redeem-closed"    // no goods to price by
+	CodeRedeemPrice     check.Code = "goods-redeem-price"     // the escrow is too small
+	CodeClaimsFull      check.Code = "goods-claims-full"      // too many untendered claims at the custodian
+	CodeClaimUnknown    check.Code = "goods-claim-unknown"    // no such claim below the block
+	CodeClaimCustodian  check.Code = "goods-claim-custodian"  // another custodian's claim
+	CodeClaimTendered   check.Code = "goods-claim-tendered"   // it was tendered
+	CodeClaimUntendered check.Code = "goods-claim-untendered" // it was not
+	CodeClaimEarly      check.Code = "goods-claim-early"      // its window has not come
+	CodeClaimLate       check.Code = "goods-claim-late"       // its window is over
+	CodeEscrowOutput    check.Code = "goods-escrow-output"    // output 1 is not the treasury's
+	CodeEscrowInput     check.Code = "goods-escrow-input"     // the escrow is not the input it must be
+	CodeEscrowPayment   check.Code = "goods-escrow-payment"   // the escrow goes elsewhere
+
+	CodeSlashDebt       check.Code = "goods-slash-debt"       // nothing is owed
+	CodeSlashOutput     check.Code = "goods-slash-output"     // not the payment to the pool, or the change
+	CodeSlashFee        check.Code = "goods-slash-fee"        // less than the miner's share is left
+	CodeBondInput       check.Code = "goods-bond-input"       // not the oldest bonds, or more than are needed
+	CodeBondMany        check.Code = "goods-bond-many"        // eight bonds are there
+	CodeBondOutput      check.Code = "goods-bond-output"      // output 1 is no bond
+	CodeBondScript      check.Code = "goods-bond-script"      // a return script that may not be, or another
+	CodeUnbondAnnounced check.Code = "goods-unbond-announced" // announced already, or not at all
+	CodeUnbondUnits     check.Code = "goods-unbond-units"     // more than the bonds
+	CodeUnbondEarly     check.Code = "goods-unbond-early"     // not ready yet
+	CodeUnbondOutput    check.Code = "goods-unbond-output"    // not to the return script, or the change
+	CodeAuditObserved   check.Code = "goods-audit-observed"   // the receipt was seen as late before
+
+	CodeChangePending  check.Code = "goods-change-pending"  // another change stands in the way
+	CodeChangeUnknown  check.Code = "goods-change-unknown"  // no such pending change
+	CodeChangeOutput   check.Code = "goods-change-output"   // an output that cannot wait to be a seat
+	CodeAmendParameter check.Code = "goods-amend-parameter" // outside the charter's bounds
+	CodeAmendGood      check.Code = "goods-amend-good"      // unknown, renamed, or not good by the charter's bounds
+	CodeAmendAllowance check.Code = "goods-amend-allowance" // of an unknown custodian or good
+	CodeAmendMember    check.Code = "goods-amend-member"    // a new member that a charter could not have
+	CodeAmendBounds    check.Code = "goods-amend-bounds"    // what would be in force contradicts itself
+	CodeReseatSeat     check.Code = "goods-reseat-seat"     // no such seat
+
+	CodeTreasuryWitness check.Code = "goods-treasury-witness" // a treasury input with a signature script or witness
+	CodeTreasurySpend   check.Code = "goods-treasury-spend"   // a treasury input that no record allows
+	CodeTokenSpend      check.Code = "goods-token-spend"      // a token spent without a record for its claim
+	CodePendingSpend    check.Code = "goods-pending-spend"    // an output that waits to be a seat
 
 	CodeCoinbaseRecord   check.Code = "goods-coinbase-record"   // a record in a coinbase
 	CodeCoinbaseBurn     check.Code = "goods-coinbase-burn"     // an unspendable output with a value

@@ -16,7 +16,7 @@ import (
 // the other transactions leave. An error is a RuleError or the world's.
 func (g *Block) Coinbase(tx *state.Tx, subsidyUnits, feesUnits int64) error {
 	check.Must(!g.coinbaseDone, "goods rules: a second coinbase")
-	f, err := g.flowOf(tx.Msg, nil)
+	f, err := g.flowOf(tx.Msg, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (g *Block) Coinbase(tx *state.Tx, subsidyUnits, feesUnits int64) error {
 	}
 	g.coinbaseDone = true
 	g.addCoinbase(&f, subsidyUnits)
-	g.notePaid(tx, true)
+	g.notePaid(tx, nil, true)
 	if g.height == 1 {
 		return g.launch(tx)
 	}
@@ -106,11 +106,19 @@ func (g *Block) launch(tx *state.Tx) error {
 		return err
 	}
 	for i := range c.Goods {
-		if err := g.set(state.KeyGood(uint16(i)), c.Goods[i].Encode()); err != nil {
+		good := state.GoodInForce{Good: c.Goods[i], Since: g.height}
+		if err := g.set(state.KeyGood(uint16(i)), good.Encode()); err != nil {
 			return err
 		}
 	}
+	counts := state.Counts{Goods: uint16(len(c.Goods)), Custodians: uint16(len(c.Custodians)), Auditors: uint16(len(c.Auditors))}
+	if err := g.set(state.KeyCounts(), counts.Encode()); err != nil {
+		return err
+	}
 	for i := range c.Custodians {
+		if err := g.set(state.KeyStanding(uint16(i)), (&state.Standing{}).Encode()); err != nil {
+			return err
+		}
 		for _, a := range c.Custodians[i].Allowances {
 			if err := g.set(state.KeyAllowance(uint16(i), a.Good), state.EncodeLimit(a.Limit)); err != nil {
 				return err
@@ -118,7 +126,7 @@ func (g *Block) launch(tx *state.Tx) error {
 		}
 	}
 	for i, seat := range launchSeats(c) {
-		seat.Out, seat.Height = outpoint(tx, 1+i), g.height
+		seat.Out, seat.Height, seat.Since = outpoint(tx, 1+i), g.height, g.height
 		if err := g.putSeat(&seat); err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func byteVectors(t *testing.T) []vector {
 	}
 	seat := state.Seat{
 		Role: state.RoleAuditor, Index: 1, Name: "Second auditor",
-		Out: wire.OutPoint{Hash: txid, Index: 3}, Script: keyScript(9), Height: 101,
+		Out: wire.OutPoint{Hash: txid, Index: 3}, Script: keyScript(9), Height: 101, Since: 1,
 	}
 	totals := state.Totals{CirculatingUnits: 700, PoolUnits: 2_000, EscrowUnits: 300, UTXOUnits: 3_000}
 	left, right := tree.LeafHash([]byte("A"), []byte("x")), tree.LeafHash([]byte("C"), nil)
@@ -71,10 +71,10 @@ func byteVectors(t *testing.T) []vector {
 		{"key.outpoint", state.KeyOutpoint(seat.Out)},
 		{"value.totals", totals.Encode()},
 		{"value.parameters", w.charter.Parameters.Encode()},
-		{"value.good.2", w.charter.Goods[2].Encode()},
+		{"value.good.2", (&state.GoodInForce{Good: w.charter.Goods[2], Since: 1}).Encode()},
 		{"value.allowance", state.EncodeLimit(4_000_000)},
 		{"value.seat", seat.Encode()},
-		{"value.outpoint", state.EncodeSeatOutpoint(seat.Role, seat.Index)},
+		{"value.outpoint", state.Meaning{Kind: state.MeansSeat, Role: seat.Role, Index: seat.Index}.Encode()},
 		{"record.rotate", goods.RecordScript(goods.Rotate{})},
 		{"commitment.empty", goods.CommitmentScript(id, chainhash.Hash{})},
 		{"leaf.A.x", left[:]},
@@ -84,6 +84,7 @@ func byteVectors(t *testing.T) []vector {
 		{"proof.A", present.Encode()},
 	}
 	vectors = append(vectors, receiptVectors(w, txid)...)
+	vectors = append(vectors, claimVectors(w, txid)...)
 	return append(vectors, blockVectors(t, w)...)
 }
 
@@ -131,6 +132,42 @@ func receiptVectors(w *world, txid chainhash.Hash) []vector {
 		{"value.attestation", state.Attestation{Height: 101, Until: 245}.Encode()},
 		{"value.used", state.EncodeHeight(160)},
 		{"value.expiry", state.ExpiryMark()},
+	}
+}
+
+// claimVectors are those of goods going out, custodians and changes.
+func claimVectors(w *world, txid chainhash.Hash) []vector {
+	claim := state.Claim{
+		Number: 259, ID: goods.ClaimID(txid), Receipt: 258, Custodian: 1, Quantity: 100,
+		Escrow: wire.OutPoint{Hash: txid, Index: 1}, EscrowUnits: 5_025_000, FeeBP: 50, Opened: 110, Deadline: 140,
+		PickupBlocks: 15, GraceBlocks: 10, Tendered: 120, Token: wire.OutPoint{Hash: txid}, TokenHeight: 110, TokenScript: keyScript(9),
+	}
+	standing := state.Standing{
+		Suspended: true, DebtUnits: 77, DefaultAt: 300, Untendered: 2, AnnouncedUnits: 5, ReadyAt: 200, ReturnScript: keyScript(8),
+		Bonds:   []state.Bond{{Out: wire.OutPoint{Hash: txid, Index: 1}, Units: 50}},
+		Counted: state.Sum{Lo: 1}, All: state.Sum{Lo: 2}, Whole: state.Sum{Hi: 1, Lo: 3},
+	}
+	pending := state.Pending{
+		ID: claim.ID, Announced: 110, Effective: 170, Txid: txid, Scripts: [][]byte{keyScript(7)}, Body: []byte{0, 1},
+	}
+	counts := state.Counts{Goods: 3, Custodians: 2, Auditors: 4}
+	return []vector{
+		{"claim.id", claim.ID[:]},
+		{"key.claim.259", claim.Key()},
+		{"key.next.claim", state.KeyNextClaim()},
+		{"key.untendered", state.KeyUntendered(1, 140)},
+		{"key.standing.1", state.KeyStanding(1)},
+		{"key.default", state.KeyDefault(300, 1)},
+		{"key.pending.2", state.KeyPending(state.SlotReseatCouncil)},
+		{"key.counts", state.KeyCounts()},
+		{"value.claim", claim.Encode()},
+		{"value.standing", standing.Encode()},
+		{"value.pending", pending.Encode()},
+		{"value.counts", counts.Encode()},
+		{"value.outpoint.token", state.Meaning{Kind: state.MeansToken, Claim: 259}.Encode()},
+		{"value.outpoint.escrow", state.Meaning{Kind: state.MeansEscrow, Claim: 259}.Encode()},
+		{"value.outpoint.bond", state.Meaning{Kind: state.MeansBond, Index: 1}.Encode()},
+		{"value.outpoint.waiting", state.Meaning{Kind: state.MeansWaiting, Slot: state.SlotReseat}.Encode()},
 	}
 }
 

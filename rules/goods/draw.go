@@ -48,6 +48,13 @@ func (r Draw) check(a *action) error {
 	if !receipt.Fresh(a.g.height) {
 		return check.Rule(CodeStale, "receipt %d counts to height %d, this is %d", r.Receipt, receipt.ValidUntil, a.g.height)
 	}
+	standing, err := a.g.standing(receipt.Custodian)
+	if err != nil {
+		return err
+	}
+	if err := checkCounts(receipt.Custodian, standing); err != nil {
+		return err
+	}
 	if err := a.checkDrawOutputs(receipt); err != nil {
 		return err
 	}
@@ -60,12 +67,13 @@ func (r Draw) check(a *action) error {
 // checkPoolInputs: the pool pays alone, and what opens it is the record.
 func (a *action) checkPoolInputs() error {
 	for i, in := range a.tx.Msg.TxIn {
-		if !a.g.isTreasury(a.spent[i].Script) {
+		if !a.g.isTreasury(a.spent[i].Script) || meaningOf(a.inputs, i).Kind != state.MeansNothing {
 			return check.Rule(CodeDrawInput, "input %d of a draw is not from the pool", i)
 		}
 		if len(in.SignatureScript) > 0 || len(in.Witness) > 0 {
 			return check.Rule(CodeDrawInput, "input %d of a draw has a signature script or witness, both must be empty", i)
 		}
+		a.take(i)
 	}
 	return nil
 }
@@ -104,7 +112,7 @@ func (r Draw) checkRelease(a *action, receipt *state.Receipt) error {
 	case !whole && CreditUnits(receipt, good, r.Quantity-1) == credit:
 		return check.Rule(CodeDrawQuantity, "fewer than %d %s have the same credit of %d units", r.Quantity, good.Measure, credit)
 	}
-	release := a.flow.treasuryIn - a.flow.treasuryOut
+	release := a.flow.poolIn - a.flow.poolOut
 	fee := DrawFeeUnits(credit, g.params.MinerShareBP)
 	switch {
 	case release != credit:
@@ -122,11 +130,11 @@ func (r Draw) checkRelease(a *action, receipt *state.Receipt) error {
 // checkCoverage: the block's cap, and goods behind every coin after the draw.
 func (r Draw) checkCoverage(a *action, receipt *state.Receipt) error {
 	g := a.g
-	release := a.flow.treasuryIn - a.flow.treasuryOut
+	release := a.flow.poolIn - a.flow.poolOut
 	if left := g.params.BlockReleaseCapUnits - g.releasedUnits; release > left {
 		return check.Rule(CodeBlockCap, "the draw takes %d units, %d may still be released in this block", release, left)
 	}
-	sums, err := g.sumsAfter(receipt, r.Quantity)
+	sums, err := g.sumsAfter(receipt, r.drawn(receipt))
 	if err != nil {
 		return err
 	}
@@ -143,17 +151,24 @@ func (r Draw) apply(a *action) error {
 	if err != nil {
 		return err
 	}
-	if err := g.addFree(receipt, r.Quantity); err != nil {
+	release := a.flow.poolIn - a.flow.poolOut
+	after := r.drawn(receipt)
+	after.ReleasedUnits += release
+	if err := g.changeReceipt(receipt, after); err != nil {
 		return err
 	}
-	release := a.flow.treasuryIn - a.flow.treasuryOut
-	receipt.Undrawn -= r.Quantity
-	receipt.Free += r.Quantity
-	receipt.ReleasedUnits += release
 	g.releasedUnits += release
 	g.noteSpent(a.tx.Msg, a.spent)
-	g.events = append(g.events, Released{Receipt: *receipt, Quantity: r.Quantity, Units: release, FeeUnits: a.flow.in - a.flow.out})
-	return g.set(receipt.Key(), receipt.Encode())
+	g.events = append(g.events, Released{Receipt: *after, Quantity: r.Quantity, Units: release, FeeUnits: a.flow.in - a.flow.out})
+	return nil
+}
+
+// drawn is the receipt after the draw.
+func (r Draw) drawn(receipt *state.Receipt) *state.Receipt {
+	after := *receipt
+	after.Undrawn -= r.Quantity
+	after.Free += r.Quantity
+	return &after
 }
 
 // DrawFeeUnits is what a draw that releases units leaves to its miner.

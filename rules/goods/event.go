@@ -21,7 +21,8 @@ type SeatMoved struct {
 	Record RecordType // what it did
 }
 
-// TreasuryPaid: an output to the treasury, which is pool from now on.
+// TreasuryPaid: a treasury output that is pool from now on: paid in, or an
+// escrow whose goods were delivered.
 type TreasuryPaid struct {
 	Out      wire.OutPoint
 	Units    int64
@@ -53,6 +54,16 @@ type Released struct {
 	Units, FeeUnits int64
 }
 
+// ReceiptClosed: nothing of a receipt is left.
+type ReceiptClosed struct{ Receipt state.Receipt }
+
+// StandingChanged: a custodian was suspended, lifted, is in default, or its
+// debt, bonds or announced unbond are others.
+type StandingChanged struct {
+	Custodian     uint16
+	Before, After state.Standing
+}
+
 // Expired: from this block on free measures of a custodian's good count no
 // more, because ValidUntil is over.
 type Expired struct {
@@ -61,14 +72,16 @@ type Expired struct {
 	Free            int64
 }
 
-func (SeatCreated) isEvent()   {}
-func (SeatMoved) isEvent()     {}
-func (TreasuryPaid) isEvent()  {}
-func (TreasurySpent) isEvent() {}
-func (Attested) isEvent()      {}
-func (ReceiptOpened) isEvent() {}
-func (Released) isEvent()      {}
-func (Expired) isEvent()       {}
+func (SeatCreated) isEvent()     {}
+func (SeatMoved) isEvent()       {}
+func (TreasuryPaid) isEvent()    {}
+func (TreasurySpent) isEvent()   {}
+func (Attested) isEvent()        {}
+func (ReceiptOpened) isEvent()   {}
+func (Released) isEvent()        {}
+func (ReceiptClosed) isEvent()   {}
+func (StandingChanged) isEvent() {}
+func (Expired) isEvent()         {}
 
 func outpoint(tx *state.Tx, index int) wire.OutPoint {
 	return wire.OutPoint{Hash: tx.Txid, Index: uint32(index)}

@@ -65,28 +65,6 @@ func (g *Block) expireReceipts() error {
 	return nil
 }
 
-// takeStale lets free measures of a custodian's good count no more.
-func (g *Block) takeStale(custodian, index uint16, measures int64) error {
-	before, err := g.holding(custodian, index)
-	if err != nil {
-		return err
-	}
-	good, err := g.good(index)
-	if err != nil {
-		return err
-	}
-	reserve, err := ReadReserve(g.over)
-	if err != nil {
-		return err
-	}
-	after := before
-	after.Counted -= measures
-	if err := g.set(state.KeyHolding(custodian, index), after.Encode()); err != nil {
-		return err
-	}
-	return g.set(state.KeyReserve(), revalue(reserve, good, before, after).Encode())
-}
-
 // collect copies a range of the state, so that it may be changed.
 func (g *Block) collect(from, to []byte) (keys, values [][]byte, err error) {
 	err = g.over.GoodsRange(from, to, func(key, value []byte) bool {

@@ -367,6 +367,13 @@ func FuzzDecodeStored(f *testing.F) {
 	f.Add(state.Holding{Whole: 3, Free: 2, Counted: 1}.Encode())
 	f.Add(state.Reserve{Counted: state.Sum{Lo: 1}}.Encode())
 	f.Add(state.Attestation{Height: 1, Until: 2}.Encode())
+	claim := state.Claim{Quantity: 1, EscrowUnits: 1, TokenScript: []byte{0x51}}
+	f.Add(claim.Encode())
+	f.Add((&state.Standing{Bonds: []state.Bond{{Units: 1}}, ReturnScript: []byte{0x51}}).Encode())
+	f.Add((&state.Pending{Scripts: [][]byte{{0x51}}, Body: []byte{0}}).Encode())
+	f.Add(state.Counts{Goods: 1}.Encode())
+	f.Add((&state.GoodInForce{Since: 1}).Encode())
+	f.Add(state.Meaning{Kind: state.MeansEscrow, Claim: 7}.Encode())
 	f.Fuzz(func(t *testing.T, value []byte) {
 		if s, err := state.DecodeSeat(seat.Key(), value); err == nil && !bytes.Equal(s.Encode(), value) {
 			t.Fatal("a seat has two encodings")
@@ -386,8 +393,23 @@ func FuzzDecodeStored(f *testing.F) {
 		if totals, err := state.DecodeTotals(value); err == nil && value != nil && !bytes.Equal(totals.Encode(), value) {
 			t.Fatal("totals have two encodings")
 		}
-		if role, index, err := state.DecodeSeatOutpoint(value); err == nil && !bytes.Equal(state.EncodeSeatOutpoint(role, index), value) {
+		if m, err := state.DecodeMeaning(value); err == nil && !bytes.Equal(m.Encode(), value) {
 			t.Fatal("an outpoint has two encodings")
+		}
+		if c, err := state.DecodeClaim(claim.Key(), value); err == nil && !bytes.Equal(c.Encode(), value) {
+			t.Fatal("a claim has two encodings")
+		}
+		if s, err := state.DecodeStanding(value); err == nil && !bytes.Equal(s.Encode(), value) {
+			t.Fatal("a standing has two encodings")
+		}
+		if p, err := state.DecodePending(value); err == nil && !bytes.Equal(p.Encode(), value) {
+			t.Fatal("a pending change has two encodings")
+		}
+		if c, err := state.DecodeCounts(value); err == nil && value != nil && !bytes.Equal(c.Encode(), value) {
+			t.Fatal("counts have two encodings")
+		}
+		if g, err := state.DecodeGoodInForce(value); err == nil && !bytes.Equal(g.Encode(), value) {
+			t.Fatal("a good has two encodings")
 		}
 		if limit, err := state.DecodeLimit(value); err == nil && !bytes.Equal(state.EncodeLimit(limit), value) {
 			t.Fatal("a limit has two encodings")

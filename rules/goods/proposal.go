@@ -24,6 +24,7 @@ func ProposalHash(id params.CharterID, r Record) chainhash.Hash {
 type proposal struct {
 	hash   chainhash.Hash
 	expiry int32 // the last height at which the body is valid
+	all    bool  // every auditor must stand behind it, not a quorum
 }
 
 // checkActor: the acting seat is the one that the record names.
@@ -48,37 +49,60 @@ func (a *action) checkProposal(p proposal) error {
 	if used != nil {
 		return check.Rule(CodeProposalUsed, "the proposal %x was used already", p.hash[:])
 	}
-	count, err := g.attestations(p.hash)
+	count, err := a.standBehind(p.hash)
 	if err != nil {
 		return err
 	}
-	if int64(count) < g.params.QuorumAuditors {
-		return check.Rule(CodeQuorum, "%d auditors attest the proposal %x, %d are needed", count, p.hash[:], g.params.QuorumAuditors)
+	needed := g.params.QuorumAuditors
+	if p.all {
+		needed = int64(g.counts.Auditors)
+	}
+	if count < needed {
+		return check.Rule(CodeQuorum, "%d auditors attest the proposal %x, %d are needed", count, p.hash[:], needed)
 	}
 	return nil
 }
 
-// attestations counts the auditors whose word for a proposal counts now: one
-// given in a block below and not too old.
-func (g *Block) attestations(hash chainhash.Hash) (int, error) {
-	count := 0
-	for auditor := range g.charter.Auditors {
-		value, err := g.over.Goods(state.KeyAttestation(hash, uint16(auditor)))
-		if err != nil {
-			return 0, fmt.Errorf("read goods state: %w", err)
-		}
-		if value == nil {
-			continue
-		}
-		given, err := state.DecodeAttestation(value)
+// standBehind counts the auditors that stand behind a proposal now: those
+// whose word counts, and the one that acts.
+func (a *action) standBehind(hash chainhash.Hash) (int64, error) {
+	count := int64(0)
+	for auditor := range a.g.counts.Auditors {
+		stands, err := a.g.attests(auditor, hash)
 		if err != nil {
 			return 0, err
 		}
-		if given.Height < g.height && g.height <= given.Until {
+		if stands || a.actsAsAuditor(auditor) {
 			count++
 		}
 	}
 	return count, nil
+}
+
+func (a *action) actsAsAuditor(auditor uint16) bool {
+	seat := a.seats[0].seat
+	return seat.Role == state.RoleAuditor && seat.Index == auditor
+}
+
+// attests reports whether an auditor's word for a proposal counts: given in a
+// block below, by who holds the seat now, and not too old.
+func (g *Block) attests(auditor uint16, hash chainhash.Hash) (bool, error) {
+	value, err := g.over.Goods(state.KeyAttestation(hash, auditor))
+	if err != nil {
+		return false, fmt.Errorf("read goods state: %w", err)
+	}
+	if value == nil {
+		return false, nil
+	}
+	given, err := state.DecodeAttestation(value)
+	if err != nil {
+		return false, err
+	}
+	seat, err := readSeat(g.over, state.RoleAuditor, auditor)
+	if err != nil {
+		return false, err
+	}
+	return seat != nil && seat.Since <= given.Height && given.Height < g.height && g.height <= given.Until, nil
 }
 
 // useProposal refuses a proposal from now until it would expire anyway.
@@ -99,6 +123,4 @@ func (g *Block) setExpiry(last int32, hash chainhash.Hash, auditor uint16) error
 }
 
 // later is height + blocks, held at the last height that a header can have.
-func later(height int32, blocks int64) int32 {
-	return int32(min(int64(height)+blocks, math.MaxInt32))
-}
+func later(height int32, blocks int64) int32 { return state.LaterHeight(height, blocks) }

@@ -7,7 +7,6 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/check"
-	"granary/params"
 	"granary/state"
 )
 
@@ -30,10 +29,10 @@ func LotCommitment(registry uint16, serial string) chainhash.Hash {
 }
 
 // CreditUnits is what measures of a receipt may release: their value at the
-// par of good less the receipt's haircut, floor(value x (10,000 - haircut) /
-// 10,000).
-func CreditUnits(receipt *state.Receipt, good *params.Good, measures int64) int64 {
-	return mulDiv(good.ValueUnits(measures), 10_000-int64(receipt.HaircutBP), 10_000)
+// lower par of good less the receipt's haircut, floor(value x (10,000 -
+// haircut) / 10,000).
+func CreditUnits(receipt *state.Receipt, good *Good, measures int64) int64 {
+	return mulDiv(good.LowUnits(measures), 10_000-int64(receipt.HaircutBP), 10_000)
 }
 
 // ReadReceipt gives open receipt number, nil if there is none.
@@ -83,15 +82,7 @@ func (g *Block) openReceipt(r *state.Receipt) error {
 	if err := g.set(state.KeyLot(LotCommitment(r.Registry, r.Serial)), state.EncodeNumber(r.Number)); err != nil {
 		return err
 	}
-	if err := g.set(r.Key(), r.Encode()); err != nil {
-		return err
-	}
-	holding, err := g.holding(r.Custodian, r.Good)
-	if err != nil {
-		return err
-	}
-	holding.Whole += r.OpenedWith
-	if err := g.set(state.KeyHolding(r.Custodian, r.Good), holding.Encode()); err != nil {
+	if err := g.changeReceipt(nil, r); err != nil {
 		return err
 	}
 	g.events = append(g.events, ReceiptOpened{Receipt: *r})

@@ -111,6 +111,13 @@ func (r Receive) check(a *action) error {
 	if err := a.checkActor(seat, state.RoleCustodian, r.Custodian); err != nil {
 		return err
 	}
+	standing, err := a.g.standing(r.Custodian)
+	if err != nil {
+		return err
+	}
+	if err := checkCounts(r.Custodian, standing); err != nil {
+		return err
+	}
 	if err := a.checkProposal(r.proposal(a.g)); err != nil {
 		return err
 	}
@@ -175,7 +182,7 @@ func (r Receive) checkOpening(g *Block, i int, added map[uint16]int64, lots map[
 		return check.Rule(CodeLot, "receipt %d of the record is for lot %s of registry %d, which has a receipt already", i, o.Serial, o.Registry)
 	}
 	lots[lot] = true
-	holding, err := g.holding(r.Custodian, o.Good)
+	holding, err := ReadHolding(g.over, r.Custodian, o.Good)
 	if err != nil {
 		return err
 	}
@@ -188,13 +195,13 @@ func (r Receive) checkOpening(g *Block, i int, added map[uint16]int64, lots map[
 
 // checkQuantity: large enough, not worth nothing or more than all coins, and
 // not seen too long ago to count even once.
-func (r Receive) checkQuantity(g *Block, i int, good *params.Good) error {
+func (r Receive) checkQuantity(g *Block, i int, good *Good) error {
 	quantity := r.Openings[i].Quantity
 	if quantity < good.MinReceipt {
 		return check.Rule(CodeReceiptMinimum, "receipt %d of the record is for %d %s, %d at least are needed", i, quantity, good.Measure, good.MinReceipt)
 	}
-	if value := good.ValueUnits(quantity); value < 1 || value > params.MaxMoneyUnits {
-		return check.Rule(CodeReceiptValue, "receipt %d of the record is worth %d units, 1 to %d are allowed", i, value, int64(params.MaxMoneyUnits))
+	if low, high := good.LowUnits(quantity), good.HighUnits(quantity); low < 1 || high > params.MaxMoneyUnits {
+		return check.Rule(CodeReceiptValue, "receipt %d of the record is worth %d to %d units, 1 to %d are allowed", i, low, high, int64(params.MaxMoneyUnits))
 	}
 	if until := later(r.Observed.Height, good.MaxAgeBlocks); until < g.height {
 		return check.Rule(CodeStale, "receipt %d of the record would count to height %d only, which is over", i, until)
@@ -202,31 +209,30 @@ func (r Receive) checkQuantity(g *Block, i int, good *params.Good) error {
 	return nil
 }
 
-// checkBond: what a custodian holds above the unbonded allowance needs bonds,
-// and no record makes a bond, so nothing may stand above it unless the
-// charter's ratio asks for none.
+// checkBond: the custodian's bonds suffice with what the record adds, by good.
 func (g *Block) checkBond(custodian uint16, added map[uint16]int64) error {
-	if g.params.BondRatioBP == 0 {
-		return nil
+	_, after, _, err := g.standingAfter(custodian, func(*state.Standing) {})
+	if err != nil {
+		return err
 	}
-	var value state.Sum
-	for index := range g.charter.Goods {
-		holding, err := g.holding(custodian, uint16(index))
-		if err != nil {
-			return err
-		}
-		whole := holding.Whole + added[uint16(index)]
-		if whole == 0 {
+	for index := range g.counts.Goods {
+		if added[index] == 0 {
 			continue
 		}
-		good, err := g.good(uint16(index))
+		good, err := g.good(index)
 		if err != nil {
 			return err
 		}
-		value = value.Add(good.ValueUnits(whole))
+		before, err := ReadHolding(g.over, custodian, index)
+		if err != nil {
+			return err
+		}
+		with := before
+		with.Whole += added[index]
+		revalue(after, good, before, good, with)
 	}
-	if value.Units() > g.params.UnbondedAllowanceUnits {
-		return check.Rule(CodeBond, "custodian %d would hold goods worth %d units, without a bond %d are allowed", custodian, value.Units(), g.params.UnbondedAllowanceUnits)
+	if !g.bondsSuffice(after) {
+		return check.Rule(CodeBond, "custodian %d would hold goods worth %d units: above %d its bonds must cover %d basis points of them and its debt", custodian, after.Whole.Units(), g.params.UnbondedAllowanceUnits, g.params.BondRatioBP)
 	}
 	return nil
 }

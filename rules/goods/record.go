@@ -22,21 +22,35 @@ const (
 	TypeAttest  RecordType = 2
 	TypeReceive RecordType = 3
 	TypeDraw    RecordType = 4
+	TypeReclaim RecordType = 5
+	TypeRedeem  RecordType = 6
+	TypeTender  RecordType = 7
+	TypeDeliver RecordType = 8
+	TypeLapse   RecordType = 9
+	TypeSettle  RecordType = 10
+	TypeSlash   RecordType = 11
+	TypeAssign  RecordType = 12
+	TypeAudit   RecordType = 13
+	TypeSuspend RecordType = 14
+	TypeLift    RecordType = 15
+	TypeBond    RecordType = 16
+	TypeUnbond  RecordType = 17
+	TypeAmend   RecordType = 18
+	TypeReseat  RecordType = 19
 )
+
+// recordNames are the words for a person, by type.
+var recordNames = [...]string{
+	"unknown", "rotate", "attest", "receive", "draw", "reclaim", "redeem", "tender", "deliver", "lapse", "settle", "slash",
+	"assign", "audit", "suspend", "lift", "bond", "unbond", "amend", "reseat",
+}
 
 // String is the word for a person.
 func (t RecordType) String() string {
-	switch t {
-	case TypeRotate:
-		return "rotate"
-	case TypeAttest:
-		return "attest"
-	case TypeReceive:
-		return "receive"
-	case TypeDraw:
-		return "draw"
+	if int(t) < len(recordNames) {
+		return recordNames[t]
 	}
-	return "unknown"
+	return recordNames[0]
 }
 
 // Record is what a transaction says to the goods rules, parsed.

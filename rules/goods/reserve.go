@@ -3,21 +3,13 @@ package goods
 import (
 	"fmt"
 
-	"granary/params"
 	"granary/state"
 )
 
 // The reserve is kept in sums, so that a block costs what it changes: per
-// custodian and good the free measures of all receipts and of those that
-// count; per height, custodian and good the free measures that stop counting
-// after it; and the two totals in units.
-
-// sums is the part of them that a change of one holding touches.
-type sums struct {
-	holding state.Holding
-	fresh   int64 // free measures with the receipt's valid_until
-	reserve state.Reserve
-}
+// custodian and good the measures of all receipts and of those that count;
+// per height, custodian and good the free measures that stop counting after
+// it; per custodian their value; and the two totals.
 
 // ReadReserve gives the reserve after the last block.
 func ReadReserve(view state.GoodsView) (state.Reserve, error) {
@@ -35,20 +27,6 @@ func ReadHolding(view state.GoodsView, custodian, good uint16) (state.Holding, e
 		return state.Holding{}, fmt.Errorf("read a holding: %w", err)
 	}
 	return state.DecodeHolding(value)
-}
-
-func (g *Block) holding(custodian, good uint16) (state.Holding, error) {
-	return ReadHolding(g.over, custodian, good)
-}
-
-// good gives good index as it is in force, which is there.
-func (g *Block) good(index uint16) (*params.Good, error) {
-	value, err := g.over.Goods(state.KeyGood(index))
-	if err != nil {
-		return nil, fmt.Errorf("read good %d: %w", index, err)
-	}
-	good, err := params.DecodeGood(value)
-	return &good, err
 }
 
 // allowance is how much of a good a custodian may hold, 0 where it may not or
@@ -70,48 +48,168 @@ func (g *Block) freshFree(validUntil int32, custodian, good uint16) (int64, erro
 	return state.DecodeLimit(value)
 }
 
-// sumsAfter gives the sums as they are once measures more are free behind a
-// receipt that counts.
-func (g *Block) sumsAfter(r *state.Receipt, measures int64) (s sums, err error) {
-	if s.holding, err = g.holding(r.Custodian, r.Good); err != nil {
-		return s, err
-	}
-	if s.fresh, err = g.freshFree(r.ValidUntil, r.Custodian, r.Good); err != nil {
-		return s, err
-	}
-	good, err := g.good(r.Good)
+// sums is what a change of one receipt does to the sums.
+type sums struct {
+	custodian, good uint16
+	holding         state.Holding
+	before, after   *state.Standing
+	reserve         state.Reserve
+}
+
+// sumsAfter gives the sums once receipt before is as after says: nil before
+// for one that opens. Custodian and good stay. Nothing is written.
+func (g *Block) sumsAfter(before, after *state.Receipt) (sums, error) {
+	s := sums{custodian: after.Custodian, good: after.Good}
+	was, err := ReadHolding(g.over, s.custodian, s.good)
 	if err != nil {
 		return s, err
 	}
-	if s.reserve, err = ReadReserve(g.over); err != nil {
+	s.holding = was
+	if before != nil {
+		s.holding.Whole -= before.Quantity()
+		s.holding.Free -= before.Free
+		s.holding.Counted -= g.countedOf(before)
+	}
+	s.holding.Whole += after.Quantity()
+	s.holding.Free += after.Free
+	s.holding.Counted += g.countedOf(after)
+	good, err := g.good(s.good)
+	if err != nil {
 		return s, err
 	}
-	before := s.holding
-	s.fresh += measures
-	s.holding.Free += measures
-	s.holding.Counted += measures
-	s.reserve = revalue(s.reserve, good, before, s.holding)
-	return s, nil
+	s.before, s.after, s.reserve, err = g.standingAfter(s.custodian, func(st *state.Standing) {
+		revalue(st, good, was, good, s.holding)
+	})
+	return s, err
 }
 
-// revalue moves the totals with one holding, valued anew from what remains.
-func revalue(r state.Reserve, good *params.Good, before, after state.Holding) state.Reserve {
-	r.Counted = r.Counted.Add(good.ValueUnits(after.Counted)).Sub(good.ValueUnits(before.Counted))
-	r.All = r.All.Add(good.ValueUnits(after.Free)).Sub(good.ValueUnits(before.Free))
-	return r
+// countedOf is what of a receipt's free measures is not too old.
+func (g *Block) countedOf(r *state.Receipt) int64 {
+	if !r.Fresh(g.height) {
+		return 0
+	}
+	return r.Free
 }
 
-// addFree writes the sums after measures of a receipt that counts became free.
-func (g *Block) addFree(r *state.Receipt, measures int64) error {
-	s, err := g.sumsAfter(r, measures)
+// revalue moves a standing with one holding, each valued from what it is.
+func revalue(s *state.Standing, goodBefore *Good, before state.Holding, goodAfter *Good, after state.Holding) {
+	s.Counted = s.Counted.Add(goodAfter.LowUnits(after.Counted)).Sub(goodBefore.LowUnits(before.Counted))
+	s.All = s.All.Add(goodAfter.HighUnits(after.Free)).Sub(goodBefore.HighUnits(before.Free))
+	s.Whole = s.Whole.Add(goodAfter.HighUnits(after.Whole)).Sub(goodBefore.HighUnits(before.Whole))
+}
+
+// changeReceipt is the one way in which a receipt changes: lot, holding, what
+// counts until when, standing and reserve follow it. before is nil for one
+// that opens; one with nothing left closes.
+func (g *Block) changeReceipt(before, after *state.Receipt) error {
+	s, err := g.sumsAfter(before, after)
 	if err != nil {
 		return err
 	}
-	if err := g.set(state.KeyHolding(r.Custodian, r.Good), s.holding.Encode()); err != nil {
+	if err := g.writeReceipt(after); err != nil {
 		return err
 	}
-	if err := g.set(state.KeyFresh(r.ValidUntil, r.Custodian, r.Good), state.EncodeLimit(s.fresh)); err != nil {
+	if before != nil {
+		if err := g.addFresh(before, -g.countedOf(before)); err != nil {
+			return err
+		}
+	}
+	if err := g.addFresh(after, g.countedOf(after)); err != nil {
 		return err
 	}
-	return g.set(state.KeyReserve(), s.reserve.Encode())
+	if err := g.set(state.KeyHolding(s.custodian, s.good), s.holding.Encode()); err != nil {
+		return err
+	}
+	return g.writeStanding(s.custodian, s.before, s.after, s.reserve)
+}
+
+// writeReceipt writes a receipt, or closes it and frees its lot unless goods
+// of it were ever lost.
+func (g *Block) writeReceipt(r *state.Receipt) error {
+	if r.Quantity() > 0 {
+		return g.set(r.Key(), r.Encode())
+	}
+	if r.Lost == 0 {
+		if err := g.set(state.KeyLot(LotCommitment(r.Registry, r.Serial)), nil); err != nil {
+			return err
+		}
+	}
+	g.events = append(g.events, ReceiptClosed{Receipt: *r})
+	return g.set(r.Key(), nil)
+}
+
+func (g *Block) addFresh(r *state.Receipt, measures int64) error {
+	if measures == 0 {
+		return nil
+	}
+	fresh, err := g.freshFree(r.ValidUntil, r.Custodian, r.Good)
+	if err != nil {
+		return err
+	}
+	key := state.KeyFresh(r.ValidUntil, r.Custodian, r.Good)
+	if fresh += measures; fresh == 0 {
+		return g.set(key, nil)
+	}
+	return g.set(key, state.EncodeLimit(fresh))
+}
+
+// takeStale lets free measures of a custodian's good count no more.
+func (g *Block) takeStale(custodian, index uint16, measures int64) error {
+	before, err := ReadHolding(g.over, custodian, index)
+	if err != nil {
+		return err
+	}
+	good, err := g.good(index)
+	if err != nil {
+		return err
+	}
+	after := before
+	after.Counted -= measures
+	if err := g.set(state.KeyHolding(custodian, index), after.Encode()); err != nil {
+		return err
+	}
+	return g.changeStanding(custodian, func(s *state.Standing) { revalue(s, good, before, good, after) })
+}
+
+// revalueGood moves every custodian's standing from one value of a good to
+// another: as it is in force and pending before, and after.
+func (g *Block) revalueGood(before, after *Good, index uint16) error {
+	for custodian := range g.counts.Custodians {
+		holding, err := ReadHolding(g.over, custodian, index)
+		if err != nil {
+			return err
+		}
+		if holding == (state.Holding{}) {
+			continue
+		}
+		if err := g.changeStanding(custodian, func(s *state.Standing) { revalue(s, before, holding, after, holding) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startOfBlock is what redemptions of the block are priced by.
+type startOfBlock struct {
+	circulatingUnits int64     // L
+	all              state.Sum // D
+}
+
+// takeSnapshot keeps L and D as they are before the first transaction.
+func (g *Block) takeSnapshot() error {
+	reserve, err := ReadReserve(g.over)
+	if err != nil {
+		return err
+	}
+	g.start = startOfBlock{circulatingUnits: g.totals.CirculatingUnits, all: reserve.All}
+	clear(g.allAtStart)
+	return nil
+}
+
+// allAtBlockStart gives a custodian's own part as it was then.
+func (g *Block) allAtBlockStart(custodian uint16, now *state.Standing) state.Sum {
+	if all, changed := g.allAtStart[custodian]; changed {
+		return all
+	}
+	return now.All
 }

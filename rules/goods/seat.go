@@ -18,25 +18,6 @@ type spentSeat struct {
 	seat  *state.Seat
 }
 
-// spentSeats finds the seats that a transaction spends, in input order. A
-// seat's coin always has the value 0, so other inputs cost no look-up.
-func (g *Block) spentSeats(msg *wire.MsgTx, spent []*state.Coin) ([]spentSeat, error) {
-	var seats []spentSeat
-	for i, coin := range spent {
-		if coin.ValueUnits != 0 {
-			continue
-		}
-		seat, err := SeatOf(g.over, msg.TxIn[i].PreviousOutPoint)
-		if err != nil {
-			return nil, err
-		}
-		if seat != nil {
-			seats = append(seats, spentSeat{i, seat})
-		}
-	}
-	return seats, nil
-}
-
 // actingSeat checks that the transaction acts for exactly one seat as
 // goods-rules section 5 wants it, and gives that seat.
 func (a *action) actingSeat() (*state.Seat, error) {
@@ -63,6 +44,7 @@ func (a *action) actingSeat() (*state.Seat, error) {
 	if problem := a.g.scriptProblem(next.PkScript); problem != "" {
 		return nil, check.Rule(CodeSeatScript, "the seat goes on at output 0 under a script that %s", problem)
 	}
+	a.take(0)
 	return seat, nil
 }
 
@@ -102,26 +84,18 @@ func (g *Block) putSeat(seat *state.Seat) error {
 	if err := g.set(seat.Key(), seat.Encode()); err != nil {
 		return err
 	}
-	return g.set(state.KeyOutpoint(seat.Out), state.EncodeSeatOutpoint(seat.Role, seat.Index))
+	return g.set(state.KeyOutpoint(seat.Out), state.Meaning{Kind: state.MeansSeat, Role: seat.Role, Index: seat.Index}.Encode())
 }
 
 // SeatOf gives the seat that op carries, nil if it carries none.
 func SeatOf(view state.GoodsView, op wire.OutPoint) (*state.Seat, error) {
-	value, err := view.Goods(state.KeyOutpoint(op))
-	if err != nil || value == nil {
+	m, err := MeaningOf(view, op)
+	if err != nil || m.Kind != state.MeansSeat {
 		return nil, err
 	}
-	role, index, err := state.DecodeSeatOutpoint(value)
-	if err != nil {
-		return nil, err
-	}
-	key := state.KeySeat(role, index)
-	if value, err = view.Goods(key); err != nil {
-		return nil, err
-	}
-	seat, err := state.DecodeSeat(key, value)
-	if err == nil && seat.Out != op {
-		err = fmt.Errorf("goods state is damaged: %s is at %v, not at %v", seat.ID(), seat.Out, op)
+	seat, err := readSeat(view, m.Role, m.Index)
+	if err == nil && (seat == nil || seat.Out != op) {
+		err = fmt.Errorf("goods state is damaged: %s %d is not at %v", m.Role, m.Index, op)
 	}
 	if err != nil {
 		return nil, err
@@ -129,14 +103,23 @@ func SeatOf(view state.GoodsView, op wire.OutPoint) (*state.Seat, error) {
 	return seat, nil
 }
 
+// readSeat gives a seat by its place, nil if there is none.
+func readSeat(view state.GoodsView, role state.Role, index uint16) (*state.Seat, error) {
+	key := state.KeySeat(role, index)
+	value, err := view.Goods(key)
+	if err != nil {
+		return nil, fmt.Errorf("read a seat: %w", err)
+	}
+	if value == nil {
+		return nil, nil
+	}
+	return state.DecodeSeat(key, value)
+}
+
 // IsSeat reports whether op carries a seat.
 func IsSeat(view state.GoodsView, op wire.OutPoint) (bool, error) {
-	value, err := view.Goods(state.KeyOutpoint(op))
-	if err != nil || value == nil {
-		return false, err
-	}
-	_, _, err = state.DecodeSeatOutpoint(value)
-	return err == nil, err
+	m, err := MeaningOf(view, op)
+	return m.Kind == state.MeansSeat, err
 }
 
 // ReadSeats gives all seats in charter order; none before block 1.

@@ -12,19 +12,27 @@ import (
 
 // flow is what a transaction moves, in units.
 type flow struct {
-	in, out                 int64 // all inputs; all outputs
-	treasuryIn, treasuryOut int64
-	unspendable             int64 // outputs that never enter the UTXO set
+	in, out             int64 // all inputs; all outputs
+	poolIn, poolOut     int64 // treasury outputs of kind pool
+	escrowIn, escrowOut int64 // treasury outputs of kind escrow
+	unspendable         int64 // outputs that never enter the UTXO set
 }
 
-// flowOf adds a transaction up; spent is empty for a coinbase.
-func (g *Block) flowOf(msg *wire.MsgTx, spent []*state.Coin) (f flow, err error) {
+// flowOf adds a transaction up; spent is empty for a coinbase. Every treasury
+// output counts as pool until the record says otherwise (nameFlow).
+func (g *Block) flowOf(msg *wire.MsgTx, spent []*state.Coin, inputs []state.Meaning) (f flow, err error) {
 	for i, coin := range spent {
 		if err := addAmount(&f.in, coin.ValueUnits); err != nil {
 			return f, err
 		}
-		if g.isTreasury(coin.Script) {
-			f.treasuryIn += spent[i].ValueUnits
+		if !g.isTreasury(coin.Script) {
+			continue
+		}
+		switch meaningOf(inputs, i).Kind {
+		case state.MeansNothing:
+			f.poolIn += coin.ValueUnits
+		case state.MeansEscrow:
+			f.escrowIn += coin.ValueUnits
 		}
 	}
 	for _, out := range msg.TxOut {
@@ -33,7 +41,7 @@ func (g *Block) flowOf(msg *wire.MsgTx, spent []*state.Coin) (f flow, err error)
 		}
 		switch {
 		case g.isTreasury(out.PkScript):
-			f.treasuryOut += out.Value
+			f.poolOut += out.Value
 		case state.Unspendable(out.PkScript):
 			f.unspendable += out.Value
 		}
@@ -50,13 +58,26 @@ func addAmount(sum *int64, units int64) error {
 	return nil
 }
 
-// addFlow moves the totals by an ordinary transaction: L += treasury inputs -
-// treasury outputs - unspendable outputs; fees do not lower it. Every
-// treasury output is pool: no record makes escrows here.
+// nameFlow takes the treasury outputs that the record makes other than pool out
+// of the pool.
+func (a *action) nameFlow() {
+	for i, kind := range a.named {
+		units := a.tx.Msg.TxOut[i].Value
+		a.flow.poolOut -= units
+		if kind == state.MeansEscrow {
+			a.flow.escrowOut += units
+		}
+	}
+}
+
+// addFlow moves the totals by an ordinary transaction: L += pool and escrow
+// inputs - pool and escrow outputs - unspendable outputs; fees do not lower it,
+// and bonds circulate.
 func (g *Block) addFlow(f *flow) {
 	t := &g.totals
-	t.CirculatingUnits += f.treasuryIn - f.treasuryOut - f.unspendable
-	t.PoolUnits += f.treasuryOut - f.treasuryIn
+	t.CirculatingUnits += f.poolIn + f.escrowIn - f.poolOut - f.escrowOut - f.unspendable
+	t.PoolUnits += f.poolOut - f.poolIn
+	t.EscrowUnits += f.escrowOut - f.escrowIn
 	t.UTXOUnits += f.out - f.unspendable - f.in
 }
 
@@ -64,8 +85,8 @@ func (g *Block) addFlow(f *flow) {
 // gets above the subsidy.
 func (g *Block) addCoinbase(f *flow, subsidyUnits int64) {
 	t := &g.totals
-	t.CirculatingUnits -= f.treasuryOut - subsidyUnits
-	t.PoolUnits += f.treasuryOut
+	t.CirculatingUnits -= f.poolOut - subsidyUnits
+	t.PoolUnits += f.poolOut
 	t.UTXOUnits += f.out - f.unspendable
 }
 

@@ -6,7 +6,6 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
-	"granary/base/check"
 	"granary/params"
 	"granary/state"
 )
@@ -18,17 +17,6 @@ func TreasuryScript(id params.CharterID) []byte {
 	return append([]byte{txscript.OP_16, txscript.OP_DATA_32}, id[:]...)
 }
 
-// checkTreasuryInputs: treasury outputs are spent only as a record says, and
-// only a draw, which judges its inputs itself, spends any.
-func (a *action) checkTreasuryInputs() error {
-	for i, coin := range a.spent {
-		if a.g.isTreasury(coin.Script) {
-			return check.Rule(CodeTreasurySpend, "input %d spends the treasury and no record allows it", i)
-		}
-	}
-	return nil
-}
-
 func (g *Block) isTreasury(script []byte) bool { return bytes.Equal(script, g.treasury) }
 
 // noteSpent tells followers what a draw took from the pool.
@@ -38,10 +26,10 @@ func (g *Block) noteSpent(msg *wire.MsgTx, spent []*state.Coin) {
 	}
 }
 
-// notePaid tells followers what was paid into the treasury.
-func (g *Block) notePaid(tx *state.Tx, coinbase bool) {
+// notePaid tells followers what was paid into the pool.
+func (g *Block) notePaid(tx *state.Tx, named map[int]state.MeaningKind, coinbase bool) {
 	for i, out := range tx.Msg.TxOut {
-		if g.isTreasury(out.PkScript) {
+		if _, other := named[i]; !other && g.isTreasury(out.PkScript) {
 			g.events = append(g.events, TreasuryPaid{Out: outpoint(tx, i), Units: out.Value, Coinbase: coinbase})
 		}
 	}
