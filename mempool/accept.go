@@ -5,7 +5,6 @@ import (
 	"granary/mempool/policy"
 	"granary/params"
 	"granary/rules/block"
-	"granary/rules/goods"
 	"granary/rules/script"
 	"granary/state"
 )
@@ -39,38 +38,42 @@ type origin uint8
 
 const (
 	fromOutside   origin = iota
+	fromPackage          // with others: it replaces nothing
 	fromLostBlock        // it was in a block: no fee is asked again
 )
 
-// admit judges a transaction and puts it in.
+// admit judges a transaction and puts it in, in the place of what it replaces.
 func (p *Pool) admit(tx *state.Tx, from origin) (*Entry, error) {
-	e, err := p.judge(tx, from)
+	t, err := p.judge(tx, from)
 	if err != nil {
 		return nil, err
 	}
-	if e.Tx, err = clone(tx); err != nil {
-		return nil, err
+	for _, e := range t.conflicts {
+		if p.txs[e.Tx.Txid] == e { // else it went with another
+			p.removeTree(e, Replaced)
+		}
 	}
-	p.insert(e)
-	return e, nil
+	p.insert(t.entry)
+	return t.entry, nil
 }
 
 // trial is what is found out about a transaction on its way in.
 type trial struct {
-	tx     *state.Tx
-	from   origin
-	spent  []*state.Coin // by input; owned
-	parent *state.Header // the tip
-	entry  *Entry
+	tx        *state.Tx
+	from      origin
+	goods     *policy.Goods
+	conflicts []*Entry      // what it replaces
+	spent     []*state.Coin // by input; owned
+	parent    *state.Header // the tip
+	entry     *Entry
 }
 
-// judge gives the entry that a transaction would be. The entry's Tx is not
-// set yet.
-func (p *Pool) judge(tx *state.Tx, from origin) (*Entry, error) {
-	if err := p.checkAlone(tx); err != nil {
+// judge finds the entry that a transaction would be.
+func (p *Pool) judge(tx *state.Tx, from origin) (*trial, error) {
+	t := &trial{tx: tx, from: from, goods: policy.ReadGoods(p.treasury, tx.Msg)}
+	if err := p.checkAlone(t); err != nil {
 		return nil, err
 	}
-	t := &trial{tx: tx, from: from}
 	err := p.chain.View(func(tip *state.Header, v state.View) error {
 		t.parent = tip
 		return p.checkState(t, v)
@@ -81,11 +84,13 @@ func (p *Pool) judge(tx *state.Tx, from origin) (*Entry, error) {
 	if err := p.checkScripts(t); err != nil {
 		return nil, err
 	}
-	return t.entry, nil
+	t.entry.Tx, err = clone(tx)
+	return t, err
 }
 
 // checkAlone is what needs no state.
-func (p *Pool) checkAlone(tx *state.Tx) error {
+func (p *Pool) checkAlone(t *trial) error {
+	tx := t.tx
 	if err := p.rules.CheckTx(tx); err != nil {
 		return err
 	}
@@ -93,7 +98,7 @@ func (p *Pool) checkAlone(tx *state.Tx) error {
 		return refuse("coinbase", "a coinbase lives in its block only")
 	}
 	if p.standard {
-		if err := policy.CheckTx(tx, p.rules.Charter != nil); err != nil {
+		if err := policy.CheckTx(tx, t.goods); err != nil {
 			return err
 		}
 	} else if weight := tx.Weight(); weight > params.MaxBlockWeight-blockReserveWeight {
@@ -112,7 +117,7 @@ func (p *Pool) checkState(t *trial, v state.View) error {
 	if p.rules.CheckFinal(t.tx, next, t.parent.MedianTimePast()) != nil {
 		return refuse("non-final", "the lock time is not over at block %d", next)
 	}
-	if err := p.checkNew(t.tx); err != nil {
+	if err := p.checkNew(t); err != nil {
 		return err
 	}
 	var err error
@@ -129,7 +134,7 @@ func (p *Pool) checkState(t *trial, v state.View) error {
 		return err
 	}
 	if p.standard {
-		if err := policy.CheckInputs(t.tx.Msg, t.spent); err != nil {
+		if err := policy.CheckInputs(t.tx.Msg, t.spent, t.goods); err != nil {
 			return err
 		}
 	}
@@ -140,29 +145,27 @@ func (p *Pool) checkState(t *trial, v state.View) error {
 	return p.checkWorth(t)
 }
 
-// checkNew refuses what is here already or spends what is spent here.
-func (p *Pool) checkNew(tx *state.Tx) error {
+// checkNew refuses what is here already or stands against what is here.
+func (p *Pool) checkNew(t *trial) error {
+	tx := t.tx
 	if e := p.txs[tx.Txid]; e != nil {
 		if e.Tx.Wtxid == tx.Wtxid {
 			return refuse("txn-already-in-mempool", "")
 		}
 		return refuse("txn-same-nonwitness-data-in-mempool", "")
 	}
-	for _, in := range tx.Msg.TxIn {
-		if e := p.spends[in.PreviousOutPoint]; e != nil {
-			return refuse("txn-mempool-conflict", "%v spends %v already", e.Tx.Txid, in.PreviousOutPoint)
-		}
-	}
-	return nil
+	return p.checkConflicts(t)
 }
 
 // newEntry measures a transaction whose coins are known.
 func (p *Pool) newEntry(t *trial, feeUnits int64) *Entry {
+	object := t.goods.Object()
 	e := &Entry{
 		FeeUnits: feeUnits, Weight: t.tx.Weight(),
 		SigOpCost: script.SigOpCost(t.tx.Msg, t.spent, script.StandardFlags),
 		Added:     p.clock.Now(), Height: t.parent.Height,
-		usageBytes: usageOf(t.tx), timed: isTimed(t.tx.Msg),
+		Record: t.goods != nil, object: object,
+		usageBytes: usageOf(t.tx) + objectUsage(object), timed: isTimed(t.tx.Msg),
 	}
 	e.VBytes = policy.VBytes(e.Weight, e.SigOpCost)
 	e.noteCoins(t.spent, t.parent.Height)
@@ -184,34 +187,6 @@ func (e *Entry) noteCoins(spent []*state.Coin, tipHeight int32) {
 	}
 }
 
-// checkGoods asks the goods rules, and finds whether the seat lane is open to
-// the transaction.
-func (p *Pool) checkGoods(t *trial, v state.View) error {
-	charter := p.rules.Charter
-	if charter == nil {
-		return nil
-	}
-	t.entry.Record = policy.HasRecord(t.tx.Msg)
-	for _, in := range t.tx.Msg.TxIn {
-		parent := p.txs[in.PreviousOutPoint.Hash]
-		if parent != nil && parent.Seat && in.PreviousOutPoint.Index == 0 {
-			return refuse(goods.CodeSeatTwice, "the seat moves in %v, which waits for a block itself: send this one after it", parent.Tx.Txid)
-		}
-	}
-	if err := goods.CheckTx(charter, t.parent, v, t.tx, t.spent); err != nil {
-		return err
-	}
-	if !t.entry.Record {
-		return nil
-	}
-	seat, err := goods.IsSeat(v, t.tx.Msg.TxIn[0].PreviousOutPoint)
-	if err != nil {
-		return err
-	}
-	t.entry.Seat = seat && t.entry.Weight <= params.MaxSeatTxWeight && len(p.parentsOf(t.tx.Msg)) == 0
-	return nil
-}
-
 // checkWorth asks for the price, and that a chain of unconfirmed
 // transactions stays short.
 func (p *Pool) checkWorth(t *trial) error {
@@ -219,10 +194,13 @@ func (p *Pool) checkWorth(t *trial) error {
 	if err := policy.CheckSigOps(e.SigOpCost); err != nil {
 		return err
 	}
-	if t.from == fromOutside && !e.Seat {
+	if t.from != fromLostBlock && !e.free() {
 		if err := policy.CheckFee(e.FeeUnits, e.VBytes, p.floorRate()); err != nil {
 			return err
 		}
+	}
+	if err := p.checkReplacement(t); err != nil {
+		return err
 	}
 	ancestors := p.reach(up, p.parentsOf(t.tx.Msg)...)
 	if err := p.checkChain(t, ancestors); err != nil {
@@ -280,6 +258,9 @@ func (p *Pool) checkScripts(t *trial) error {
 	}
 	consensus := script.BlockFlags(p.rules.Net, t.parent.Height+1, nil)
 	job := script.Job{Tx: t.tx, Spent: t.spent, Flags: script.StandardFlags}
+	if t.goods.SpendsTreasury(t.tx.Msg, t.spent) {
+		job.Flags &^= script.DiscourageUpgradableWitnessProgram // the treasury's is one
+	}
 	strict := p.scripts.Check([]script.Job{job})
 	if strict != nil && check.AsRule(strict) == nil {
 		return strict

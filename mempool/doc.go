@@ -18,11 +18,25 @@
 // its bytes, so that a transaction never pins the block or request that it
 // came in.
 //
-// # The seat lane
+// # Goods records
 //
-// On a chain with a charter a transaction that spends a seat with a valid
-// record needs no fee, and is never thrown out for room: a seat has one
-// outpoint, so there is at most one for each, of at most 40,000 weight units.
+// On a chain with a charter a goods record is judged as if it were alone in
+// the next block, when it comes and again after every block; what is valid no
+// more leaves. Draws, lapses, settlements and slashes are anyone's to make: at
+// most one waits for each receipt, claim or custodian's debt, the first, unless
+// a later one pays more by the rules of replacement. Together they may still
+// be too much for a block (cap, coverage): whoever builds it chooses. What an
+// unconfirmed record makes a seat, token, escrow, bond or waiting output is not
+// spent here before it is confirmed.
+//
+// # The free lanes
+//
+// A transaction that spends a seat with a valid record needs no fee, and is
+// never thrown out for room: a seat has one outpoint, so there is at most one
+// for each, of at most 40,000 weight units. Nor does one that settles or lapses
+// a claim or slashes a debt, of at most 4,000 weight units each and 400,000
+// together; beyond that they pay like others. Neither lane takes a transaction
+// with an unconfirmed parent.
 //
 // # Following a chain that runs ahead
 //

@@ -21,15 +21,16 @@ type Entry struct {
 	Added     time.Time
 	Height    int32  // of the tip when it came
 	Sequence  uint64 // order of arrival in this pool
-	// Seat says that it travels in the seat lane.
-	Seat bool
+	// Seat says that it travels in the seat lane, Due in that of what is due.
+	Seat, Due bool
 	// Record says that it carries a goods record.
 	Record bool
 
 	parents, children []*Entry // in the pool, in order of linking
 	ancestors         sums     // with itself
 	descendants       sums     // with itself
-	seats             int      // seat lane entries among the descendants
+	lane              int      // free entries among the descendants
+	object            policy.Object
 
 	usageBytes     int64
 	heapIndex      int
@@ -38,6 +39,9 @@ type Entry struct {
 	timed          bool  // has a lock time or a relative lock
 	mark           uint64
 }
+
+// free reports whether the entry needs no fee and is never thrown out for room.
+func (e *Entry) free() bool { return e.Seat || e.Due }
 
 // sums are what a set of transactions adds up to.
 type sums struct {
@@ -78,6 +82,7 @@ const (
 	outputOverheadBytes  = int64(unsafe.Sizeof(wire.TxOut{})) + 8
 	witnessOverheadBytes = 24
 	linkOverheadBytes    = 32 // a parent's and a child's slot, twice for growth
+	objectOverheadBytes  = 80 // map from object
 )
 
 // allocBytes is what the runtime takes for one piece of n bytes: size classes
@@ -90,7 +95,8 @@ func allocBytes(n int64) int64 {
 	return n + n/16
 }
 
-// usageOf is the memory that a transaction takes in the pool.
+// usageOf is the memory that a transaction takes in the pool, without that of
+// its object.
 func usageOf(tx *state.Tx) int64 {
 	items := 0
 	for _, in := range tx.Msg.TxIn {
@@ -100,6 +106,14 @@ func usageOf(tx *state.Tx) int64 {
 		int64(len(tx.Msg.TxIn))*(inputOverheadBytes+linkOverheadBytes) +
 		int64(len(tx.Msg.TxOut))*outputOverheadBytes +
 		int64(items)*witnessOverheadBytes
+}
+
+// objectUsage is the memory that its object takes.
+func objectUsage(object policy.Object) int64 {
+	if object.Kind == policy.NoObject {
+		return 0
+	}
+	return objectOverheadBytes
 }
 
 // clone gives a transaction that shares no memory with tx.

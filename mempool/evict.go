@@ -9,15 +9,15 @@ import (
 )
 
 // worstHeap has the entry on top that leaves first when room is short: the
-// lowest score, of equal ones the latest; what carries a seat comes last.
+// lowest score, of equal ones the latest; what the free lanes carry comes last.
 type worstHeap []*Entry
 
 func (h worstHeap) Len() int { return len(h) }
 
 func (h worstHeap) Less(i, j int) bool {
 	a, b := h[i], h[j]
-	if (a.seats > 0) != (b.seats > 0) {
-		return a.seats == 0
+	if (a.lane > 0) != (b.lane > 0) {
+		return a.lane == 0
 	}
 	feeA, sizeA := a.score()
 	feeB, sizeB := b.score()
@@ -49,11 +49,11 @@ func (h *worstHeap) Pop() any {
 }
 
 // trim throws packages out until the pool fits its bound, and raises the
-// floor above what they paid. What carries a seat stays.
+// floor above what they paid. What the free lanes carry stays.
 func (p *Pool) trim() {
 	for p.usage > p.maxBytes && len(p.worst) > 0 {
 		e := p.worst[0]
-		if e.seats > 0 {
+		if e.lane > 0 {
 			return
 		}
 		rate := policy.RateOf(e.descendants.feeUnits, e.descendants.vbytes)

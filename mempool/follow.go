@@ -8,7 +8,6 @@ import (
 	"granary/chain"
 	"granary/mempool/policy"
 	"granary/params"
-	"granary/rules/goods"
 	"granary/state"
 )
 
@@ -160,7 +159,11 @@ func (p *Pool) recheck(lowest int32) error {
 			}
 			err := p.stillGood(e, tip, v)
 			if check.AsRule(err) != nil {
-				p.removeTree(e, Reorg)
+				why := Overtaken
+				if reorganised {
+					why = Reorg
+				}
+				p.removeTree(e, why)
 			} else if err != nil {
 				return err
 			}
@@ -190,7 +193,7 @@ func (p *Pool) stillGood(e *Entry, tip *state.Header, v state.View) error {
 	if p.rules.Charter == nil {
 		return nil
 	}
-	return goods.CheckTx(p.rules.Charter, tip, v, e.Tx, spent)
+	return p.goodsError(e.Tx, spent, tip, v)
 }
 
 var (

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/btcsuite/btcd/wire/v2"
+
+	"granary/mempool/policy"
 )
 
 // direction is a way through the graph of unconfirmed transactions.
@@ -79,6 +81,12 @@ func (p *Pool) insert(e *Entry) {
 	for _, in := range e.Tx.Msg.TxIn {
 		p.spends[in.PreviousOutPoint] = e
 	}
+	if e.object.Kind != policy.NoObject {
+		p.objects[e.object] = e
+	}
+	if e.Due {
+		p.dueWeight += e.Weight
+	}
 	p.total.add(e)
 	p.usage += e.usageBytes
 	if len(e.children) == 0 {
@@ -92,11 +100,11 @@ func (p *Pool) insert(e *Entry) {
 
 // sumLeaf adds a childless entry to the sums of its ancestors.
 func (p *Pool) sumLeaf(e *Entry) {
-	e.ancestors, e.descendants, e.seats = sums{}, sums{}, 0
+	e.ancestors, e.descendants, e.lane = sums{}, sums{}, 0
 	for _, a := range p.reach(up, e) {
 		e.ancestors.add(a)
 		a.descendants.add(e)
-		a.seats += seatCount(e)
+		a.lane += laneCount(e)
 		if a != e {
 			heap.Fix(&p.worst, a.heapIndex)
 		}
@@ -107,20 +115,20 @@ func (p *Pool) sumLeaf(e *Entry) {
 // the heap.
 func (p *Pool) sumAll(entries []*Entry) {
 	for _, e := range entries {
-		e.ancestors, e.descendants, e.seats = sums{}, sums{}, 0
+		e.ancestors, e.descendants, e.lane = sums{}, sums{}, 0
 		for _, a := range p.reach(up, e) {
 			e.ancestors.add(a)
 		}
 		for _, d := range p.reach(down, e) {
 			e.descendants.add(d)
-			e.seats += seatCount(d)
+			e.lane += laneCount(d)
 		}
 	}
 	heap.Init(&p.worst)
 }
 
-func seatCount(e *Entry) int {
-	if e.Seat {
+func laneCount(e *Entry) int {
+	if e.free() {
 		return 1
 	}
 	return 0
@@ -131,7 +139,7 @@ func seatCount(e *Entry) int {
 func (p *Pool) remove(e *Entry, why Reason, height int32) {
 	for _, a := range p.reach(up, e)[1:] {
 		a.descendants.sub(e)
-		a.seats -= seatCount(e)
+		a.lane -= laneCount(e)
 		heap.Fix(&p.worst, a.heapIndex)
 	}
 	for _, d := range p.reach(down, e)[1:] {
@@ -148,6 +156,12 @@ func (p *Pool) remove(e *Entry, why Reason, height int32) {
 	delete(p.txs, e.Tx.Txid)
 	for _, in := range e.Tx.Msg.TxIn {
 		delete(p.spends, in.PreviousOutPoint)
+	}
+	if p.objects[e.object] == e {
+		delete(p.objects, e.object)
+	}
+	if e.Due {
+		p.dueWeight -= e.Weight
 	}
 	p.total.sub(e)
 	p.usage -= e.usageBytes

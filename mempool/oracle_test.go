@@ -8,6 +8,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 	"pgregory.net/rapid"
 
+	"granary/mempool/policy"
 	"granary/params"
 	"granary/state"
 )
@@ -31,7 +32,7 @@ func poolError(p *Pool) error {
 			return fmt.Errorf("%v is filed under %v", e.Tx.Txid, txid)
 		}
 		total.add(e)
-		usage += usageOf(e.Tx)
+		usage += usageOf(e.Tx) + objectUsage(e.object)
 		if e.heapIndex >= len(p.worst) || p.worst[e.heapIndex] != e {
 			return fmt.Errorf("%v is not where it should be in the heap", txid)
 		}
@@ -52,6 +53,22 @@ func poolError(p *Pool) error {
 		if p.worst.Less(i, (i-1)/2) {
 			return fmt.Errorf("the heap is out of order at %d", i)
 		}
+	}
+	var dueWeight int64
+	objects := 0
+	for txid, e := range p.txs {
+		if e.Due {
+			dueWeight += e.Weight
+		}
+		if e.object.Kind != policy.NoObject {
+			objects++
+			if p.objects[e.object] != e {
+				return fmt.Errorf("%v is not known to move %v", txid, e.object)
+			}
+		}
+	}
+	if dueWeight != p.dueWeight || objects != len(p.objects) || dueWeight > maxDueWeight {
+		return fmt.Errorf("due weight %d, %d objects, want %d, %d", p.dueWeight, len(p.objects), dueWeight, objects)
 	}
 	if total != p.total || usage != p.usage || inputs != len(p.spends) || len(p.txs) != len(p.worst) {
 		return fmt.Errorf("totals %+v %d %d, want %+v %d %d", p.total, p.usage, len(p.spends), total, usage, inputs)

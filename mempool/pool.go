@@ -13,6 +13,7 @@ import (
 	"granary/mempool/policy"
 	"granary/params"
 	"granary/rules/block"
+	"granary/rules/goods"
 	"granary/rules/script"
 	"granary/state"
 )
@@ -53,16 +54,20 @@ type Pool struct {
 	log      *slog.Logger
 	maxBytes int64
 	standard bool
+	treasury []byte // script of the charter's, nil without one
 
 	mu       sync.Mutex
 	txs      map[chainhash.Hash]*Entry
 	spends   map[wire.OutPoint]*Entry
+	objects  map[policy.Object]*Entry // what anyone may move, and does here
 	worst    worstHeap
 	floor    floor
 	sequence uint64 // of the next entry
 	marks    uint64 // of the last walk over the graph
 	total    sums
 	usage    int64
+	// dueWeight is that of the lane of what is due.
+	dueWeight int64
 
 	lost     lostBlocks
 	watchers []*watcher
@@ -76,6 +81,10 @@ func New(o Options) *Pool {
 		chain: o.Chain, rules: o.Rules, scripts: o.Scripts, clock: o.Clock, log: o.Log,
 		maxBytes: o.MaxBytes, standard: o.Standard,
 		txs: map[chainhash.Hash]*Entry{}, spends: map[wire.OutPoint]*Entry{},
+		objects: map[policy.Object]*Entry{},
+	}
+	if o.Rules.Charter != nil {
+		p.treasury = goods.TreasuryScript(o.Rules.Charter.ID())
 	}
 	if p.maxBytes <= 0 {
 		p.maxBytes = params.DefaultMempoolBytes

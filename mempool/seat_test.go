@@ -39,7 +39,7 @@ func holder(n byte) []byte { return append([]byte{txscript.OP_0, 20, n}, make([]
 func (w *world) putSeat(index uint16, op wire.OutPoint) wire.OutPoint {
 	seat := state.Seat{Role: state.RoleAuditor, Index: index, Name: "seat", Out: op, Script: anyone, Height: 1}
 	w.goods[string(seat.Key())] = seat.Encode()
-	w.goods[string(state.KeyOutpoint(op))] = state.EncodeSeatOutpoint(state.RoleAuditor, index)
+	w.goods[string(state.KeyOutpoint(op))] = state.Meaning{Kind: state.MeansSeat, Role: state.RoleAuditor, Index: index}.Encode()
 	w.coins[op] = &state.Coin{Script: anyone, Height: 1}
 	return op
 }

@@ -66,15 +66,25 @@ func (p *Pool) TestAccept(txs []*state.Tx) []Result {
 
 // tryAll puts each transaction in and takes all of them out again.
 func (p *Pool) tryAll(results []Result) {
+	from := fromOutside
+	if len(results) > 1 {
+		from = fromPackage
+	}
 	p.muted = true
 	sequence := p.sequence
 	defer func() { p.muted, p.sequence = false, sequence }()
 	for i := range results {
 		r := &results[i]
 		r.Evaluated = true
-		if r.Entry, r.Err = p.admit(r.Tx, fromOutside); r.Err != nil {
+		t, err := p.judge(r.Tx, from)
+		if r.Err = err; err != nil {
 			return
 		}
+		r.Entry = t.entry
+		if len(t.conflicts) > 0 { // it stands alone, and what it replaces stays
+			return
+		}
+		p.insert(r.Entry)
 		defer p.remove(r.Entry, Came, 0)
 	}
 }

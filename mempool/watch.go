@@ -13,9 +13,11 @@ const (
 	ForRoom          // others pay more for the room
 	Expired          // it waited for two weeks
 	Reorg            // the blocks it depended on were lost
+	Replaced         // another does the same and pays more
+	Overtaken        // the goods state moved on, and it is valid no more
 )
 
-var reasonNames = [...]string{"came", "confirmed", "conflict", "for room", "expired", "reorganisation"}
+var reasonNames = [...]string{"came", "confirmed", "conflict", "for room", "expired", "reorganisation", "replaced", "overtaken"}
 
 // String is the reason for a log.
 func (r Reason) String() string {

@@ -15,10 +15,16 @@ const (
 
 // CheckInputs refuses inputs and witnesses that are not standard
 // ("bad-txns-nonstandard-inputs", "bad-witness-nonstandard"). spent[i] is the
-// coin of input i.
-func CheckInputs(tx *wire.MsgTx, spent []*state.Coin) error {
+// coin of input i. The treasury is standard where a goods record opens it; as
+// scripts are checked more mildly then (SpendsTreasury), other programs of
+// unknown version are refused here even inside of P2SH.
+func CheckInputs(tx *wire.MsgTx, spent []*state.Coin, g *Goods) error {
+	treasury := g.SpendsTreasury(tx, spent)
 	for i, in := range tx.TxIn {
-		if !inputStandard(in.SignatureScript, spent[i].Script) {
+		if g.opens(in, spent[i].Script) {
+			continue
+		}
+		if !inputStandard(in.SignatureScript, spent[i].Script) || treasury && nestsUnknown(in.SignatureScript, spent[i].Script) {
 			return refuse("bad-txns-nonstandard-inputs", "input %d", i)
 		}
 	}
@@ -48,6 +54,14 @@ func inputStandard(sigScript, script []byte) bool {
 		return ok && txscript.GetPreciseSigOpCount(nil, redeem, true) <= MaxP2SHSigOps
 	}
 	return true
+}
+
+// nestsUnknown reports a P2SH input whose redeem script is a witness program
+// that no rule knows.
+func nestsUnknown(sigScript, script []byte) bool {
+	redeem, ok := lastPush(sigScript)
+	version, _, isProgram := witnessProgram(redeem)
+	return isP2SH(script) && ok && isProgram && version != 0
 }
 
 func witnessStandard(in *wire.TxIn, script []byte) bool {

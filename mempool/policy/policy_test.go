@@ -207,7 +207,7 @@ func TestCheckTx(t *testing.T) {
 	for _, c := range cases {
 		msg := plain()
 		c.edit(msg)
-		wantCode(t, c.name, CheckTx(state.NewTx(msg), false), c.want)
+		wantCode(t, c.name, CheckTx(state.NewTx(msg), nil), c.want)
 	}
 }
 
@@ -222,6 +222,7 @@ func TestRecords(t *testing.T) {
 		}
 		return script
 	}
+	treasury := program(txscript.OP_16, 32)
 	cases := []struct {
 		name                 string
 		edit                 func(*wire.MsgTx)
@@ -253,8 +254,8 @@ func TestRecords(t *testing.T) {
 	for _, c := range cases {
 		msg := plain()
 		c.edit(msg)
-		wantCode(t, c.name+" with charter", CheckTx(state.NewTx(msg), true), c.withCharter)
-		wantCode(t, c.name+" without", CheckTx(state.NewTx(msg), false), c.without)
+		wantCode(t, c.name+" with charter", CheckTx(state.NewTx(msg), ReadGoods(treasury, msg)), c.withCharter)
+		wantCode(t, c.name+" without", CheckTx(state.NewTx(msg), nil), c.without)
 	}
 }
 
@@ -328,7 +329,7 @@ func TestCheckInputs(t *testing.T) {
 	for _, c := range cases {
 		msg := plain()
 		msg.TxIn[0].SignatureScript, msg.TxIn[0].Witness = c.sigScript, c.witness
-		wantCode(t, c.name, CheckInputs(msg, []*state.Coin{{ValueUnits: 5000, Script: c.coin}}), c.want)
+		wantCode(t, c.name, CheckInputs(msg, []*state.Coin{{ValueUnits: 5000, Script: c.coin}}, nil), c.want)
 	}
 	wantCode(t, "16,000 sigops", CheckSigOps(16_000), "")
 	wantCode(t, "16,001 sigops", CheckSigOps(16_001), "bad-txns-too-many-sigops")
@@ -362,7 +363,7 @@ func TestCheckTRUC(t *testing.T) {
 func TestReasonsAreShort(t *testing.T) {
 	msg := plain()
 	msg.TxOut[0].Value = 1
-	err := CheckTx(state.NewTx(msg), true)
+	err := CheckTx(state.NewTx(msg), nil)
 	if err == nil || strings.ContainsAny(err.Error(), "\n") {
 		t.Errorf("got %q", err)
 	}

@@ -2,18 +2,17 @@ package policy
 
 import (
 	"granary/params"
-	"granary/rules/goods"
 	"granary/state"
 
 	"github.com/btcsuite/btcd/wire/v2"
 )
 
 // CheckTx refuses a transaction that is not standard by itself: version,
-// size, signature scripts, output scripts, dust. charter says that the chain
-// has one, so that goods records are standard. Reasons are those of Core's
-// IsStandardTx: "version", "tx-size", "scriptsig-size",
+// size, signature scripts, output scripts, dust. g is its goods record, which
+// is standard and may want outputs that hold nothing. Reasons are those of
+// Core's IsStandardTx: "version", "tx-size", "scriptsig-size",
 // "scriptsig-not-pushonly", "scriptpubkey", "dust", "multi-op-return".
-func CheckTx(tx *state.Tx, charter bool) error {
+func CheckTx(tx *state.Tx, g *Goods) error {
 	msg := tx.Msg
 	if msg.Version < MinTxVersion || msg.Version > MaxTxVersion {
 		return refuse("version", "%d", msg.Version)
@@ -29,7 +28,7 @@ func CheckTx(tx *state.Tx, charter bool) error {
 			return refuse("scriptsig-not-pushonly", "input %d", i)
 		}
 	}
-	return checkOutputs(msg, charter && HasRecord(msg))
+	return checkOutputs(msg, g)
 }
 
 // CheckSize refuses what could pass for an inner node of the merkle tree
@@ -41,32 +40,21 @@ func CheckSize(msg *wire.MsgTx) error {
 	return nil
 }
 
-// HasRecord reports whether the last output has the form of a goods record.
-// What it says is the goods rules' to judge, with their own reasons.
-func HasRecord(msg *wire.MsgTx) bool {
-	return len(msg.TxOut) > 0 && isRecord(msg.TxOut[len(msg.TxOut)-1].PkScript)
-}
-
-func isRecord(script []byte) bool {
-	_, found, _ := goods.DecodeRecord(script)
-	return found
-}
-
-func checkOutputs(msg *wire.MsgTx, record bool) error {
-	last, dataOutputs := len(msg.TxOut)-1, 0
+func checkOutputs(msg *wire.MsgTx, g *Goods) error {
+	dataOutputs := 0
 	for i, out := range msg.TxOut {
 		class := Classify(out.PkScript)
 		if class == NullData {
 			dataOutputs++
 		}
-		if record && i == last {
+		if g != nil && i == g.last {
 			continue
 		}
 		if !outputStandard(out.PkScript, class) {
 			return refuse("scriptpubkey", "output %d", i)
 		}
-		goesOn := record && i == 0 && out.Value == 0
-		if !goesOn && out.Value < DustUnits(out) {
+		asTheRulesWant := out.Value == 0 && g.mayBeEmpty(i) || g.isChange(i, out)
+		if !asTheRulesWant && out.Value < DustUnits(out) {
 			return refuse("dust", "output %d", i)
 		}
 	}

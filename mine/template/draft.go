@@ -8,7 +8,6 @@ import (
 
 	"granary/base/check"
 	"granary/base/hash"
-	"granary/mempool/policy"
 	"granary/params"
 	"granary/rules/block"
 	"granary/rules/goods"
@@ -41,8 +40,6 @@ type draft struct {
 
 	over  *state.Overlay
 	goods *goods.Block // nil without charter
-	// rebuilds counts how often the state was started over.
-	rebuilds int
 
 	msg        *wire.MsgBlock
 	fees       []int64
@@ -60,6 +57,7 @@ func (b *Builder) begin(tip *state.Header, v state.View, miner []byte) (*draft, 
 		builder: b, tip: tip, view: v, miner: miner,
 		height: tip.Height + 1, median: tip.MedianTimePast(),
 		flags: script.BlockFlags(r.Net, tip.Height+1, nil),
+		over:  state.NewOverlay(v, 64),
 		msg:   &wire.MsgBlock{},
 	}
 	draftCoinbase, err := coinbase(r, d.height, v, 1, miner)
@@ -70,18 +68,10 @@ func (b *Builder) begin(tip *state.Header, v state.View, miner []byte) (*draft, 
 	d.weight = max(reserveWeight, headerWeight+commitmentWeight+state.TxWeight(draftCoinbase))
 	d.sigOpCost = max(reserveSigOpCost, script.SigOpCost(draftCoinbase, nil, d.flags))
 	d.fees, d.sigOps = []int64{0}, []int64{script.SigOpCost(draftCoinbase, nil, d.flags)}
-	return d, d.reset()
-}
-
-// reset starts the state over from the parent's.
-func (d *draft) reset() error {
-	d.over = state.NewOverlay(d.view, 64)
-	if d.builder.o.Rules.Charter == nil {
-		return nil
+	if r.Charter != nil {
+		d.goods, err = goods.Begin(r.Charter, tip, d.over)
 	}
-	var err error
-	d.goods, err = goods.Begin(d.builder.o.Rules.Charter, d.tip, d.over)
-	return err
+	return d, err
 }
 
 // include puts tx at the end of the block if it can stand there; the block is
@@ -151,40 +141,16 @@ func (d *draft) coins(tx *state.Tx) ([]*state.Coin, error) {
 	return spent, nil
 }
 
-// maxRebuilds bounds the work that refused goods transactions cause.
-const maxRebuilds = 50
-
-// apply moves the state by one transaction. Where the goods rules refuse it,
-// the state is built up again from the transactions before; after many of
-// those the block goes on without records.
+// apply moves the state by one transaction whose coins are there. Where the
+// goods rules refuse it nothing has moved.
 func (d *draft) apply(tx *state.Tx, spent []*state.Coin) error {
-	if d.rebuilds >= maxRebuilds && policy.HasRecord(tx.Msg) {
-		return check.RuleKind(check.Policy, "goods-template-full", "too many records were refused in this block")
-	}
-	refused := d.step(tx, spent)
-	if refused == nil || check.AsRule(refused) == nil {
-		return refused
-	}
-	d.rebuilds++
-	if err := d.reset(); err != nil {
-		return err
-	}
-	for i, before := range d.included {
-		if err := d.step(before, d.spentCoins[i]); err != nil {
-			return err
-		}
-	}
-	return refused
-}
-
-func (d *draft) step(tx *state.Tx, spent []*state.Coin) error {
-	for _, in := range tx.Msg.TxIn {
-		if _, err := d.over.Spend(in.PreviousOutPoint); err != nil {
-			return err
-		}
-	}
 	if d.goods != nil {
 		if err := d.goods.Tx(tx, spent); err != nil {
+			return err
+		}
+	}
+	for _, in := range tx.Msg.TxIn {
+		if _, err := d.over.Spend(in.PreviousOutPoint); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,57 @@
+package mempool
+
+import (
+	"granary/mempool/policy"
+	"granary/params"
+	"granary/rules/goods"
+	"granary/state"
+)
+
+const (
+	// maxDueTxWeight bounds a transaction in the lane of what is due: a
+	// settlement, a lapse with a signature, a slash of eight bonds fit.
+	maxDueTxWeight = 4_000
+	// maxDueWeight bounds that lane as a whole: a tenth of a block.
+	maxDueWeight = 400_000
+)
+
+// checkGoods asks the goods rules, and finds whether a free lane is open to the
+// transaction.
+func (p *Pool) checkGoods(t *trial, v state.View) error {
+	if p.rules.Charter == nil {
+		return nil
+	}
+	if err := p.goodsError(t.tx, t.spent, t.parent, v); err != nil {
+		return err
+	}
+	e := t.entry
+	if !e.Record || len(p.parentsOf(t.tx.Msg)) > 0 {
+		return nil
+	}
+	seat, err := goods.IsSeat(v, t.tx.Msg.TxIn[0].PreviousOutPoint)
+	if err != nil {
+		return err
+	}
+	e.Seat = seat && e.Weight <= params.MaxSeatTxWeight
+	e.Due = t.goods.Due() && e.Weight <= maxDueTxWeight && p.dueWeight+e.Weight <= maxDueWeight
+	return nil
+}
+
+// goodsError judges a transaction by the goods rules on the tip, and refuses
+// what spends an output that an unconfirmed transaction makes a seat, token,
+// escrow, bond or one that waits: the rules would refuse it in the same block,
+// and know it for nothing before.
+func (p *Pool) goodsError(tx *state.Tx, spent []*state.Coin, tip *state.Header, v state.View) error {
+	for _, in := range tx.Msg.TxIn {
+		op := in.PreviousOutPoint
+		parent := p.txs[op.Hash]
+		if parent == nil || !parent.Record {
+			continue
+		}
+		msg := parent.Tx.Msg
+		if code := policy.ReadGoods(p.treasury, msg).Bound(int(op.Index), msg.TxOut[op.Index]); code != "" {
+			return refuse(code, "output %v is the goods rules', and %v waits for a block itself: send this one after it", op, op.Hash)
+		}
+	}
+	return goods.CheckTx(p.rules.Charter, tip, v, tx, spent)
+}
