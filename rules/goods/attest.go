@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
@@ -91,6 +92,18 @@ func (g *Block) forgetExpiry(before []byte, hash chainhash.Hash, auditor uint16)
 		return err
 	}
 	return g.set(state.KeyExpiry(later(old.Until, 1), hash, auditor), nil)
+}
+
+// NewAttest is the record with which an auditor stands behind records, 1 to 64
+// of them, in the order that the rules ask for.
+func NewAttest(id params.CharterID, records ...Record) Attest {
+	r := Attest{}
+	for _, record := range records {
+		r.Proposals = append(r.Proposals, ProposalHash(id, record))
+	}
+	slices.SortFunc(r.Proposals, func(a, b chainhash.Hash) int { return bytes.Compare(a[:], b[:]) })
+	r.Proposals = slices.Compact(r.Proposals)
+	return r
 }
 
 var _ Record = Attest{}
