@@ -72,6 +72,48 @@ type Expired struct {
 	Free            int64
 }
 
+// Audited: auditors saw the goods of a receipt anew. Of Loss measures that
+// they missed what was there was removed, and the custodian owes DebtUnits more
+// for it.
+type Audited struct {
+	Receipt                           state.Receipt // as it is now
+	Auditor                           uint16        // who acted
+	Loss, RemovedUndrawn, RemovedFree int64         // measures
+	DebtUnits                         int64
+}
+
+// Slashed: Units of a custodian's debt were paid, from its bonds or from
+// other coins. The pool gets them (TreasuryPaid follows) but for FeeUnits, the
+// miner's share of what comes from bonds.
+type Slashed struct {
+	Custodian       uint16
+	Units, FeeUnits int64
+	FromBonds       bool
+}
+
+// BondMade: a treasury output is the newest bond of a custodian from now on
+// (Record bond), or its oldest, as what a slash or an unbond left of bonds.
+type BondMade struct {
+	Custodian uint16
+	Bond      state.Bond
+	Record    RecordType
+}
+
+// BondSpent: a slash or an unbond spent a bond; what is left of it is made a
+// bond in the same transaction.
+type BondSpent struct {
+	Custodian uint16
+	Bond      state.Bond
+	Record    RecordType
+}
+
+// BondReturned: a custodian took Units of its bonds back, at Out.
+type BondReturned struct {
+	Custodian uint16
+	Out       wire.OutPoint
+	Units     int64
+}
+
 func (SeatCreated) isEvent()     {}
 func (SeatMoved) isEvent()       {}
 func (TreasuryPaid) isEvent()    {}
@@ -82,6 +124,11 @@ func (Released) isEvent()        {}
 func (ReceiptClosed) isEvent()   {}
 func (StandingChanged) isEvent() {}
 func (Expired) isEvent()         {}
+func (Audited) isEvent()         {}
+func (Slashed) isEvent()         {}
+func (BondMade) isEvent()        {}
+func (BondSpent) isEvent()       {}
+func (BondReturned) isEvent()    {}
 
 func outpoint(tx *state.Tx, index int) wire.OutPoint {
 	return wire.OutPoint{Hash: tx.Txid, Index: uint32(index)}

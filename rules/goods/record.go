@@ -145,6 +145,18 @@ func parsePayload(payload []byte) (Record, error) {
 		return parseReceive(rest[1:])
 	case TypeDraw:
 		return parseDraw(rest[1:])
+	case TypeSlash:
+		return parseSlash(rest[1:])
+	case TypeAudit:
+		return parseAudit(rest[1:])
+	case TypeSuspend:
+		return parseSuspend(rest[1:])
+	case TypeLift:
+		return parseLift(rest[1:])
+	case TypeBond:
+		return parseBond(rest[1:])
+	case TypeUnbond:
+		return parseUnbond(rest[1:])
 	default:
 		return nil, check.Rule(CodeRecordUnknown, "record type %d is not known", rest[0])
 	}

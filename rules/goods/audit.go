@@ -1,0 +1,167 @@
+package goods
+
+import (
+	"encoding/binary"
+
+	"granary/base/check"
+	"granary/state"
+)
+
+// MaxAudited is how many receipts one audit may name.
+const MaxAudited = 256
+
+// Audit is a recount: a quorum of auditors saw the goods of receipts anew, so
+// that they count for another age, or saw less of them than there should be.
+type Audit struct {
+	Auditor  uint16 // who acts
+	Expiry   int32  // the last height at which this is valid
+	Observed Observed
+	Audited  []AuditedReceipt // 1 to 256, ascending by receipt
+}
+
+// AuditedReceipt is what auditors say of one receipt.
+type AuditedReceipt struct {
+	Receipt uint64
+	ID      state.ObjectID
+	Loss    int64 // measures that are missing, mostly 0
+}
+
+// Type implements Record.
+func (Audit) Type() RecordType { return TypeAudit }
+
+// Body implements Record; docs/goods-rules.md lists it.
+func (r Audit) Body() []byte {
+	b := binary.LittleEndian.AppendUint16(nil, r.Auditor)
+	b = binary.LittleEndian.AppendUint32(b, uint32(r.Expiry))
+	b = binary.LittleEndian.AppendUint32(b, uint32(r.Observed.Height))
+	b = append(b, r.Observed.Hash[:]...)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Audited)))
+	for i := range r.Audited {
+		b = binary.LittleEndian.AppendUint64(b, r.Audited[i].Receipt)
+		b = append(b, r.Audited[i].ID[:]...)
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.Audited[i].Loss))
+	}
+	return b
+}
+
+func parseAudit(body []byte) (Record, error) {
+	b := state.NewByteReader(body)
+	r := Audit{Auditor: b.U16(), Expiry: b.Height(), Observed: Observed{b.Height(), b.Hash()}}
+	n := int(b.U16())
+	if n < 1 || n > MaxAudited {
+		return nil, check.Rule(CodeRecordMalformed, "audit names %d receipts, 1 to %d are allowed", n, MaxAudited)
+	}
+	r.Audited = make([]AuditedReceipt, n)
+	for i := range r.Audited {
+		seen := &r.Audited[i]
+		seen.Receipt = b.U64()
+		copy(seen.ID[:], b.Bytes(len(seen.ID)))
+		seen.Loss = b.Int64()
+		if i > 0 && r.Audited[i-1].Receipt >= seen.Receipt {
+			return nil, check.Rule(CodeRecordMalformed, "receipt %d of the audit is not above the one before it: sort them, each once", i)
+		}
+	}
+	if !b.Done() {
+		return nil, check.Rule(CodeRecordMalformed, "audit has %d bytes, which are too few, too many, or hold a number beyond its bounds", len(body))
+	}
+	return r, nil
+}
+
+func (r Audit) proposal(g *Block) proposal {
+	return proposal{hash: ProposalHash(g.charter.ID(), r), expiry: r.Expiry}
+}
+
+func (r Audit) check(a *action) error {
+	if err := a.checkAttested(state.RoleAuditor, r.Auditor, r.proposal(a.g)); err != nil {
+		return err
+	}
+	if err := a.g.checkObserved(r.Observed); err != nil {
+		return err
+	}
+	for i := range r.Audited {
+		if err := r.checkReceipt(a.g, &r.Audited[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAttested: the seat that the record names acts, and enough auditors
+// stand behind the record.
+func (a *action) checkAttested(role state.Role, index uint16, p proposal) error {
+	seat, err := a.actingSeat()
+	if err != nil {
+		return err
+	}
+	if err := a.checkActor(seat, role, index); err != nil {
+		return err
+	}
+	return a.checkProposal(p)
+}
+
+// checkReceipt: seen later than before, and not too long ago to count.
+func (r Audit) checkReceipt(g *Block, seen *AuditedReceipt) error {
+	receipt, err := g.receipt(seen.Receipt, seen.ID)
+	if err != nil {
+		return err
+	}
+	if r.Observed.Height <= receipt.Observed {
+		return check.Rule(CodeAuditObserved, "receipt %d was seen at block %d, the audit at %d is not later", seen.Receipt, receipt.Observed, r.Observed.Height)
+	}
+	good, err := g.good(receipt.Good)
+	if err != nil {
+		return err
+	}
+	if until := later(r.Observed.Height, good.MaxAgeBlocks); until < g.height {
+		return check.Rule(CodeStale, "receipt %d would count to height %d only, which is over", seen.Receipt, until)
+	}
+	return nil
+}
+
+func (r Audit) apply(a *action) error {
+	for i := range r.Audited {
+		if err := r.recount(a.g, &r.Audited[i]); err != nil {
+			return err
+		}
+	}
+	if err := a.g.useProposal(r.proposal(a.g)); err != nil {
+		return err
+	}
+	return a.moveSeat()
+}
+
+// recount lets a receipt be as it was seen: what is missing is taken from
+// undrawn, then from free, and becomes the custodian's debt. What is owed
+// stays, for its claims; a custodian that cannot have it is suspended.
+func (r Audit) recount(g *Block, seen *AuditedReceipt) error {
+	before, err := g.receipt(seen.Receipt, seen.ID)
+	if err != nil {
+		return err
+	}
+	good, err := g.good(before.Good)
+	if err != nil {
+		return err
+	}
+	after := *before
+	after.Observed = r.Observed.Height
+	after.ValidUntil = later(r.Observed.Height, good.MaxAgeBlocks)
+	fromUndrawn := min(seen.Loss, before.Undrawn)
+	fromFree := min(seen.Loss-fromUndrawn, before.Free)
+	removed := fromUndrawn + fromFree
+	after.Undrawn -= fromUndrawn
+	after.Free -= fromFree
+	after.Lost += removed
+	debt := good.HighUpUnits(removed)
+	g.events = append(g.events, Audited{
+		Receipt: after, Auditor: r.Auditor, Loss: seen.Loss, RemovedUndrawn: fromUndrawn, RemovedFree: fromFree, DebtUnits: debt,
+	})
+	if err := g.changeReceipt(before, &after); err != nil || seen.Loss == 0 {
+		return err
+	}
+	return g.changeStanding(before.Custodian, func(s *state.Standing) {
+		addDebt(s, debt)
+		s.Suspended = s.Suspended || seen.Loss > removed
+	})
+}
+
+var _ Record = Audit{}
