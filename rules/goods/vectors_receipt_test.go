@@ -163,11 +163,17 @@ func (w *world) recordScript(words []string) []byte {
 		}
 		return goods.RecordScript(r)
 	}
+	if record := vectorRecords[words[0]]; record != nil {
+		return goods.RecordScript(record(w, words))
+	}
 	return recordScript(w.t, words[0])
 }
 
 // describeGoods writes the line of a goods event.
 func describeGoods(b *strings.Builder, e goods.Event) {
+	for _, describe := range vectorEvents {
+		describe(b, e)
+	}
 	switch e := e.(type) {
 	case goods.Attested:
 		fmt.Fprintf(b, "auditor %d attests %x... until %d\n", e.Auditor, e.Proposal[:4], e.Until)

@@ -61,6 +61,10 @@ func TestVectors(t *testing.T) {
 				w.t = t
 				return w.vectorAttest(d)
 			}
+			if command := vectorCommands[d.Cmd]; command != nil {
+				w.t = t
+				return command(w, d)
+			}
 			d.Fatalf(t, "unknown command %s", d.Cmd)
 			return ""
 		})
@@ -195,6 +199,9 @@ func (w *world) outpoint(txs []*wire.MsgTx, words []string) *wire.OutPoint {
 			}
 		}
 	}
+	if input := vectorInputs[words[0]]; input != nil {
+		return input(w, words)
+	}
 	hash := txs[words[0][0]-'a'].TxHash()
 	return wire.NewOutPoint(&hash, at(1))
 }
@@ -325,5 +332,8 @@ func (w *world) describe() string {
 		fmt.Fprintf(&b, "%s (%s) since %d under %x\n", s.ID(), s.Name, s.Height, s.Script)
 	}
 	w.describeReceipts(&b)
+	for _, describe := range vectorStates {
+		describe(w, &b)
+	}
 	return b.String()
 }
