@@ -49,7 +49,7 @@ var within = map[string][]string{
 	"base/kv": {"base/check"}, "base/sig": {"base/check", "base/hash"}, "base/desc": {"base/check", "base/hash"},
 	"base/hash": {"base/check"}, "base/clock": {"base/check"}, "base/rpcclient": {"base/check"},
 	"state/tree":  {"state"},
-	"rules/block": {"rules/script", "rules/goods"},
+	"rules/block": {"rules/script", "rules/goods"}, "rules/proof": {"rules/goods"},
 	"mine/cpu":    {"mine/template"}, "mine/pool": {"mine/template"},
 	"wallet/psbt": {"wallet/key"}, "wallet/coins": {"wallet/key"},
 	"p2p/sync": {"p2p/addr", "p2p/peer"}, "p2p/peer": {"p2p/addr"},
