@@ -94,9 +94,13 @@ func (c *Charter) checkParameters(k *charterChecker) {
 			k.wrong(fmt.Sprintf("parameters: %s %d", rule.Name, v), "is outside its own bounds %d to %d: change one of them", low, high)
 		}
 	}
-	p := &c.Parameters
-	if p.QuorumAuditors > int64(len(c.Auditors)) {
-		k.wrong(fmt.Sprintf("parameters: quorum_auditors %d", p.QuorumAuditors), "must be at most %d, the number of auditors", len(c.Auditors))
+	k.together(&c.Parameters, int64(len(c.Auditors)))
+}
+
+// together checks parameters against each other.
+func (k *charterChecker) together(p *Parameters, auditors int64) {
+	if p.QuorumAuditors > auditors {
+		k.wrong(fmt.Sprintf("parameters: quorum_auditors %d", p.QuorumAuditors), "must be at most %d, the number of auditors", auditors)
 	}
 	if p.AmendmentDelayBlocks < 2*p.DeliveryWindowBlocks {
 		k.wrong(fmt.Sprintf("parameters: amendment_delay_blocks %d", p.AmendmentDelayBlocks),
@@ -119,13 +123,17 @@ func (c *Charter) checkGoods(k *charterChecker) {
 			k.wrong(at+"code", "is that of goods[%d] already: choose another", first)
 		}
 		codes[g.Code] = i
-		k.good(at, g, c.Parameters.MinCoverageBP)
+		if k.good(at, g) {
+			k.coverage(at, g, c.Parameters.MinCoverageBP)
+		}
 	}
 }
 
 const maxQuantity = 1<<63 - 1
 
-func (k *charterChecker) good(at string, g *Good, coverageBP int64) {
+// good checks all of a good but its code, and reports whether its numbers are
+// within their bounds.
+func (k *charterChecker) good(at string, g *Good) bool {
 	k.name(at+"name", g.Name)
 	if len(g.Measure) < 1 || len(g.Measure) > 8 || strings.Trim(g.Measure, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
 		k.wrong(fmt.Sprintf("%smeasure %q", at, g.Measure), "must be 1 to 8 letters or digits, such as kg")
@@ -138,15 +146,22 @@ func (k *charterChecker) good(at string, g *Good, coverageBP int64) {
 	k.between(at+"min_receipt", g.MinReceipt, 1, maxQuantity, g.Measure)
 	k.between(at+"min_redemption", g.MinRedemption, 1, maxQuantity, g.Measure)
 	if len(k.problems) > before {
-		return
-	}
-	if (10_000-g.HaircutBP)*coverageBP > 100_000_000 {
-		k.wrong(fmt.Sprintf("%shaircut_bp %d", at, g.HaircutBP), "(10000 - haircut) x min_coverage_bp %d must be at most 100000000: raise the haircut to %d or more",
-			coverageBP, 10_000-100_000_000/coverageBP)
+		return false
 	}
 	if value := g.ValueUnits(g.MinReceipt); value < 1 || value > MaxMoneyUnits {
 		k.wrong(fmt.Sprintf("%smin_receipt %d", at, g.MinReceipt), "is worth %d units at par: must be 1 to %d", value, int64(MaxMoneyUnits))
 	}
+	return true
+}
+
+// coverage checks that goods of a haircut within its bounds can be drawn on in
+// full.
+func (k *charterChecker) coverage(at string, g *Good, coverageBP int64) {
+	if coverageBP < 1 || CoverageFits(g.HaircutBP, coverageBP) {
+		return
+	}
+	k.wrong(fmt.Sprintf("%shaircut_bp %d", at, g.HaircutBP), "(10000 - haircut) x min_coverage_bp %d must be at most 100000000: raise the haircut to %d or more",
+		coverageBP, 10_000-100_000_000/coverageBP)
 }
 
 // ValueUnits is floor(quantity * num / den), what a quantity is worth at par;

@@ -26,6 +26,7 @@ type Block struct {
 	counts   state.Counts
 
 	pendingGoods map[uint16]*params.Good // that a pending amendment changes
+	withdrawn    map[uint16]*params.Good // that an amendment withdrawn in this block would have changed
 	start        startOfBlock
 	allAtStart   map[uint16]state.Sum // of custodians whose part of D changed since
 

@@ -11,7 +11,7 @@ import (
 // need no rules. Switch on the type.
 type Event interface{ isEvent() }
 
-// SeatCreated: block 1 made a seat.
+// SeatCreated: block 1 made a seat, or a change that is effective did.
 type SeatCreated struct{ Seat state.Seat }
 
 // SeatMoved: a seat acted and goes on at Seat.Out.
@@ -114,8 +114,80 @@ type BondReturned struct {
 	Units     int64
 }
 
+// ChangeAnnounced: a change waits in a slot until Pending.Effective;
+// DecodeChange tells what it will do.
+type ChangeAnnounced struct {
+	Slot    state.Slot
+	Pending state.Pending
+}
+
+// ChangeWithdrawn: a change that waited will not be.
+type ChangeWithdrawn struct {
+	Slot    state.Slot
+	Pending state.Pending
+}
+
+// ChangeEffective: a change that waited holds from this block on. What it does
+// to seats follows as SeatCreated and SeatReplaced.
+type ChangeEffective struct {
+	Slot    state.Slot
+	Pending state.Pending
+}
+
+// SeatReplaced: a change gave a seat to another holder, who came at Seat.Since.
+// Where it was, Before.Out, is an ordinary output now.
+type SeatReplaced struct{ Seat, Before state.Seat }
+
+func (ChangeAnnounced) isEvent() {}
+func (ChangeWithdrawn) isEvent() {}
+func (ChangeEffective) isEvent() {}
+func (SeatReplaced) isEvent()    {}
+
+// ClaimOpened: goods of a receipt are owed to the holder of a token.
+type ClaimOpened struct{ Claim state.Claim }
+
+// ClaimTendered: the custodian has the goods ready; the pickup window began.
+type ClaimTendered struct{ Claim state.Claim } // as it is now
+
+// ClaimDelivered: the goods were handed out, as the holder's token says or as
+// the custodian does, with Document. The escrow became pool (TreasuryPaid
+// follows).
+type ClaimDelivered struct {
+	Claim    state.Claim // as it was
+	ByHolder bool
+	Document chainhash.Hash // of the delivery note; zero if the holder says it
+}
+
+// ClaimLapsed: the goods were not collected and are the receipt's again;
+// PaidUnits of the escrow went to the token's script, RestUnits to the pool.
+type ClaimLapsed struct {
+	Claim                state.Claim // as it was
+	PaidUnits, RestUnits int64
+	ByHolder             bool // by the token
+}
+
+// ClaimSettled: the custodian never tendered; the escrow went back, the goods
+// are written off, and the custodian is suspended and owes DebtUnits more.
+type ClaimSettled struct {
+	Claim                state.Claim // as it was
+	PaidUnits, DebtUnits int64
+}
+
+// ClaimAssigned: the claim has another token.
+type ClaimAssigned struct {
+	Claim      state.Claim // as it is now
+	From       wire.OutPoint
+	FromScript []byte
+}
+
 func (SeatCreated) isEvent()     {}
 func (SeatMoved) isEvent()       {}
+func (ClaimOpened) isEvent()     {}
+func (ClaimTendered) isEvent()   {}
+func (ClaimDelivered) isEvent()  {}
+func (ClaimLapsed) isEvent()     {}
+func (ClaimSettled) isEvent()    {}
+func (ClaimAssigned) isEvent()   {}
 func (TreasuryPaid) isEvent()    {}
 func (TreasurySpent) isEvent()   {}
 func (Attested) isEvent()        {}

@@ -145,8 +145,22 @@ func parsePayload(payload []byte) (Record, error) {
 		return parseReceive(rest[1:])
 	case TypeDraw:
 		return parseDraw(rest[1:])
+	case TypeReclaim:
+		return parseReclaim(rest[1:])
+	case TypeRedeem:
+		return parseRedeem(rest[1:])
+	case TypeTender:
+		return parseTender(rest[1:])
+	case TypeDeliver:
+		return parseDeliver(rest[1:])
+	case TypeLapse:
+		return parseLapse(rest[1:])
+	case TypeSettle:
+		return parseSettle(rest[1:])
 	case TypeSlash:
 		return parseSlash(rest[1:])
+	case TypeAssign:
+		return parseAssign(rest[1:])
 	case TypeAudit:
 		return parseAudit(rest[1:])
 	case TypeSuspend:
@@ -157,6 +171,10 @@ func parsePayload(payload []byte) (Record, error) {
 		return parseBond(rest[1:])
 	case TypeUnbond:
 		return parseUnbond(rest[1:])
+	case TypeAmend:
+		return parseAmend(rest[1:])
+	case TypeReseat:
+		return parseReseat(rest[1:])
 	default:
 		return nil, check.Rule(CodeRecordUnknown, "record type %d is not known", rest[0])
 	}
