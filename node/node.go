@@ -150,7 +150,9 @@ func (n *Node) startServices(ctx context.Context) error {
 	if err := n.startIndex(ctx); err != nil {
 		return err
 	}
-	n.startMiner()
+	if err := n.startMiner(ctx); err != nil {
+		return err
+	}
 	if err := n.startWeb(); err != nil {
 		return err
 	}
@@ -275,10 +277,16 @@ func (n *Node) startMempool(ctx context.Context) error {
 	return n.Chain.Follow(ctx, n.Pool, n.Chain.Tip().Hash, nil)
 }
 
-// startMiner makes the CPU miner; it works only when somebody asks.
-func (n *Node) startMiner() {
-	builder := template.NewBuilder(template.Options{
-		Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Scripts: n.Scripts, Clock: n.Clock,
-	})
-	n.Miner = cpu.NewMiner(cpu.Options{Builder: builder, Chain: n.Chain, Clock: n.Clock})
+// startMiner makes the CPU miner; it works only when somebody asks. On a chain
+// with a charter its blocks draw by themselves.
+func (n *Node) startMiner(ctx context.Context) error {
+	options := template.Options{Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Scripts: n.Scripts, Clock: n.Clock}
+	if n.Rules.Charter != nil {
+		options.Vault = template.NewVault(n.Chain, n.Rules.Charter)
+		if err := n.Chain.Follow(ctx, options.Vault, n.Chain.Tip().Hash, nil); err != nil {
+			return err
+		}
+	}
+	n.Miner = cpu.NewMiner(cpu.Options{Builder: template.NewBuilder(options), Chain: n.Chain, Clock: n.Clock})
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"granary/base/check"
 	"granary/mempool"
 	"granary/mempool/policy"
-	"granary/params"
 )
 
 // maxFailures is how many packages in a row may not fit before a nearly full
@@ -36,10 +35,13 @@ type chooser struct {
 	nodes []*node
 	heap  []*node // best on top
 	marks int
+	// leftOut says that something did not fit.
+	leftOut bool
 }
 
-// choose fills the block from the candidates: the seat lane in order of
-// arrival, then the best package until nothing fits.
+// choose fills the block: the seat lane in order of arrival, then what is due,
+// then the best package until nothing fits into limit, then the builder's own
+// slashes and draws, then what still fits.
 func (d *draft) choose(candidates []mempool.Candidate) error {
 	c := &chooser{draft: d, nodes: make([]*node, len(candidates))}
 	for i, candidate := range candidates {
@@ -48,40 +50,54 @@ func (d *draft) choose(candidates []mempool.Candidate) error {
 			c.nodes[parent].children = append(c.nodes[parent].children, i)
 		}
 	}
+	if err := c.takeLane(func(n *node) bool { return n.Seat }); err != nil {
+		return err
+	}
+	if err := c.takeLane(func(n *node) bool { return n.Due }); err != nil {
+		return err
+	}
+	if !d.draws() {
+		return c.run()
+	}
+	d.limit -= drawReserveWeight
+	if err := c.run(); err != nil {
+		return err
+	}
+	d.limit += drawReserveWeight
+	if err := d.slash(); err != nil {
+		return err
+	}
+	if err := d.draw(d.builder.o.Vault); err != nil || !c.leftOut {
+		return err
+	}
+	return c.run()
+}
+
+// takeLane takes what travels free.
+func (c *chooser) takeLane(in func(*node) bool) error {
 	for _, n := range c.nodes {
-		if n.Seat {
+		if in(n) {
 			if err := c.take([]*node{n}); err != nil {
 				return err
 			}
 		}
 	}
-	return c.run()
+	return nil
 }
 
 // run takes packages until the block is full or nothing is left.
 func (c *chooser) run() error {
-	for _, n := range c.nodes {
-		if n.included || n.refused {
-			continue
-		}
-		for _, a := range c.ancestors(n) {
-			n.weight += a.Weight
-			n.feeUnits += a.FeeUnits
-		}
-		n.heapIndex = len(c.heap)
-		c.heap = append(c.heap, n)
-	}
-	heap.Init(c)
+	c.fillHeap()
 	failures := 0
 	for len(c.heap) > 0 {
-		n := c.heap[0]
-		heap.Pop(c)
+		n := heap.Pop(c).(*node)
 		if n.refused || n.included {
 			continue
 		}
-		if c.draft.weight+n.weight > params.MaxBlockWeight {
+		if c.draft.weight+n.weight > c.draft.limit {
+			c.leftOut = true
 			failures++
-			if failures > maxFailures && c.draft.weight > params.MaxBlockWeight-nearlyFullWeight {
+			if failures > maxFailures && c.draft.weight > c.draft.limit-nearlyFullWeight {
 				return nil
 			}
 			continue
@@ -91,6 +107,27 @@ func (c *chooser) run() error {
 		}
 	}
 	return nil
+}
+
+// fillHeap puts all that may still be taken into the heap.
+func (c *chooser) fillHeap() {
+	for _, n := range c.heap { // of a run that ended early
+		n.heapIndex = -1
+	}
+	c.heap = c.heap[:0]
+	for _, n := range c.nodes {
+		if n.included || n.refused {
+			continue
+		}
+		n.weight, n.feeUnits = 0, 0
+		for _, a := range c.ancestors(n) {
+			n.weight += a.Weight
+			n.feeUnits += a.FeeUnits
+		}
+		n.heapIndex = len(c.heap)
+		c.heap = append(c.heap, n)
+	}
+	heap.Init(c)
 }
 
 // ancestors lists n and its ancestors that are not in the block, parents

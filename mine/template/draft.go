@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -28,6 +29,9 @@ const (
 	commitmentWeight = params.WitnessScaleFactor*(8+1+38) + 2 + 34 + 64
 )
 
+// codeNoRoom says that a block is full.
+const codeNoRoom check.Code = "bad-blk-weight"
+
 // draft is a block on its way: the state after what is in it so far.
 type draft struct {
 	builder *Builder
@@ -40,12 +44,15 @@ type draft struct {
 
 	over  *state.Overlay
 	goods *goods.Block // nil without charter
+	// releasedUnits is what the draws of the block take from the pool.
+	releasedUnits int64
 
 	msg        *wire.MsgBlock
 	fees       []int64
 	sigOps     []int64
 	feesUnits  int64
 	weight     int64
+	limit      int64 // of weight for what is included now
 	sigOpCost  int64
 	included   []*state.Tx
 	spentCoins [][]*state.Coin
@@ -58,6 +65,7 @@ func (b *Builder) begin(tip *state.Header, v state.View, miner []byte) (*draft, 
 		height: tip.Height + 1, median: tip.MedianTimePast(),
 		flags: script.BlockFlags(r.Net, tip.Height+1, nil),
 		over:  state.NewOverlay(v, 64),
+		limit: params.MaxBlockWeight,
 		msg:   &wire.MsgBlock{},
 	}
 	draftCoinbase, err := coinbase(r, d.height, v, 1, miner)
@@ -85,8 +93,8 @@ func (d *draft) include(tx *state.Tx) error {
 		return check.Rule("bad-cb-multiple", "%v is a coinbase", tx.Txid)
 	}
 	weight := tx.Weight()
-	if d.weight+weight > params.MaxBlockWeight {
-		return check.Rule("bad-blk-weight", "no room for %v", tx.Txid)
+	if d.weight+weight > d.limit {
+		return check.Rule(codeNoRoom, "no room for %v", tx.Txid)
 	}
 	if err := r.CheckFinal(tx, d.height, d.lockTimeNow()); err != nil {
 		return err
@@ -148,6 +156,7 @@ func (d *draft) apply(tx *state.Tx, spent []*state.Coin) error {
 		if err := d.goods.Tx(tx, spent); err != nil {
 			return err
 		}
+		d.noteRelease(tx.Msg, spent)
 	}
 	for _, in := range tx.Msg.TxIn {
 		if _, err := d.over.Spend(in.PreviousOutPoint); err != nil {
@@ -165,6 +174,23 @@ func (d *draft) apply(tx *state.Tx, spent []*state.Coin) error {
 		}
 	}
 	return nil
+}
+
+// noteRelease adds up what draws release.
+func (d *draft) noteRelease(msg *wire.MsgTx, spent []*state.Coin) {
+	record, _, _ := goods.DecodeRecord(msg.TxOut[len(msg.TxOut)-1].PkScript)
+	if _, draws := record.(goods.Draw); !draws {
+		return
+	}
+	treasury := goods.TreasuryScript(d.builder.o.Rules.Charter.ID())
+	for _, coin := range spent { // all are the pool's
+		d.releasedUnits += coin.ValueUnits
+	}
+	for _, out := range msg.TxOut {
+		if bytes.Equal(out.PkScript, treasury) {
+			d.releasedUnits -= out.Value
+		}
+	}
 }
 
 // checkScripts runs the scripts of everything included by the block's flags.

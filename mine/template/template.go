@@ -43,6 +43,8 @@ type Pool interface {
 type Options struct {
 	Chain Chain
 	Pool  Pool // nil: blocks with no transactions but those given
+	// Vault lets the builder draw by itself; nil leaves draws to the pool.
+	Vault *Vault
 	Rules block.Rules
 	// Scripts checks the scripts of transactions given to BuildWith; those
 	// of the pool are checked already. nil skips it.
@@ -83,6 +85,11 @@ type Template struct {
 // chain cannot be mined here; any other error is the world's, or says that the
 // miner's script cannot be paid.
 func (b *Builder) Build(minerScript []byte, extraNonce uint64) (*Template, error) {
+	if b.o.Vault != nil && open(b.o.Rules.Net.SignetChallenge) {
+		if err := b.o.Vault.ready(); err != nil {
+			return nil, err
+		}
+	}
 	var candidates []mempool.Candidate
 	if b.o.Pool != nil {
 		candidates = b.o.Pool.Candidates()

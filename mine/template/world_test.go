@@ -32,6 +32,7 @@ type world struct {
 	undo    map[*state.Header]*state.Undo
 	clock   *clock.Mock
 	pool    *mempool.Pool
+	vault   *Vault // nil without charter
 	builder *Builder
 	extra   uint64
 }
@@ -45,7 +46,10 @@ func newWorld(t testing.TB, rules block.Rules) *world {
 	}
 	w.clock.Set(w.tip.Raw.Timestamp.Add(time.Hour))
 	w.freshPool()
-	w.builder = NewBuilder(Options{Chain: w, Pool: w.pool, Rules: rules, Clock: w.clock})
+	if rules.Charter != nil {
+		w.vault = NewVault(w, rules.Charter)
+	}
+	w.builder = NewBuilder(Options{Chain: w, Pool: w.pool, Vault: w.vault, Rules: rules, Clock: w.clock})
 	return w
 }
 
@@ -57,6 +61,17 @@ func (w *world) View(f func(tip *state.Header, v state.View) error) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	return f(w.tip, w)
+}
+
+func (w *world) RangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for op, coin := range w.coins {
+		if !f(op, coin) {
+			break
+		}
+	}
+	return nil
 }
 
 func (w *world) Coin(op wire.OutPoint) (*state.Coin, error) { return w.coins[op], nil }
@@ -100,7 +115,25 @@ func (w *world) connect(msg *wire.MsgBlock) error {
 	w.apply(delta)
 	w.blocks[h], w.undo[h], w.tip = b, undo, h
 	w.mu.Unlock()
-	return w.pool.Connect(&chain.Event{Connected: true, Header: h, Block: b, Undo: undo})
+	return w.tell(&chain.Event{Connected: true, Header: h, Block: b, Undo: undo})
+}
+
+// tell lets the followers hear of a step.
+func (w *world) tell(ev *chain.Event) error {
+	followers := []chain.Follower{w.pool}
+	if w.vault != nil {
+		followers = append(followers, w.vault)
+	}
+	for _, f := range followers {
+		step := f.Disconnect
+		if ev.Connected {
+			step = f.Connect
+		}
+		if err := step(ev); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *world) disconnect() {
@@ -113,7 +146,7 @@ func (w *world) disconnect() {
 	w.apply(delta)
 	w.tip = h.Parent
 	w.mu.Unlock()
-	if err := w.pool.Disconnect(&chain.Event{Header: h, Block: w.blocks[h]}); err != nil {
+	if err := w.tell(&chain.Event{Header: h, Block: w.blocks[h], Undo: w.undo[h]}); err != nil {
 		w.t.Fatal(err)
 	}
 }
