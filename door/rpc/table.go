@@ -87,7 +87,7 @@ type Method struct {
 func Methods() []Method {
 	families := [][]Method{
 		blockchainMethods(), utxoMethods(), branchMethods(), waitMethods(), controlMethods(),
-		goodsMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
+		goodsMethods(), proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
 		rawTxMethods(), createTxMethods(), utilMethods(),
 	}
 	all := slices.Concat(families...)

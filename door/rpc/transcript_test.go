@@ -22,6 +22,7 @@ import (
 // test that tries them.
 var triedElsewhere = map[string]string{
 	"uptime": "TestControl", "getrpcinfo": "TestControl", "stop": "TestControl", "help": "TestControl",
+	"getgoodsproof": "TestGoodsProof", "verifygoodsproof": "TestGoodsProof", "getgoodsaudit": "TestGoodsAudit", "getgoodsheaders": "TestGoodsAudit",
 	"waitfornewblock": "TestWaiting", "waitforblock": "TestWaiting", "waitforblockheight": "TestWaiting",
 }
 

@@ -1,0 +1,176 @@
+package rpc
+
+import (
+	"fmt"
+
+	"github.com/btcsuite/btcd/chaincfg/v2"
+
+	"granary/rules/proof"
+	"granary/state"
+)
+
+// ProofPlace is what a verifier found out about a proof's block beside the
+// proof.
+type ProofPlace struct {
+	// Anchored: the block lies in the chain that the verifier holds.
+	Anchored bool
+	// Confirmations are the blocks from it to the end of that chain, itself
+	// included; -1 where it is not anchored.
+	Confirmations int32
+	// Claimed is set where the verifier has no chain to look into: the block
+	// may be in it or not.
+	Claimed bool
+}
+
+// Label is what the figures of a proof may be called.
+func (p ProofPlace) Label() string {
+	switch {
+	case p.Anchored:
+		return proved
+	case p.Claimed:
+		return "proved by its block, which is claimed to be in the chain"
+	}
+	return "proved by a block that is not in the active chain"
+}
+
+type proofJSON struct {
+	BlockHash     string   `json:"blockhash"`
+	Height        int32    `json:"height"`
+	StateHeight   int32    `json:"stateheight"`
+	Time          int64    `json:"time"`
+	InActiveChain bool     `json:"inactivechain"`
+	Confirmations int32    `json:"confirmations"`
+	Charter       string   `json:"charter"`
+	Name          string   `json:"name"`
+	Ticker        string   `json:"ticker"`
+	Sums          object   `json:"sums"`
+	Amendment     object   `json:"amendment,omitempty"`
+	Receipt       object   `json:"receipt,omitempty"`
+	Attested      object   `json:"attested,omitempty"`
+	Custodian     object   `json:"custodian,omitempty"`
+	Claims        []object `json:"claims,omitempty"`
+}
+
+// ProofJSON gives the facts of a proof as verifygoodsproof answers them, and
+// granary proof verify --json too.
+func ProofJSON(f *proof.Facts, place ProofPlace) any {
+	label := place.Label()
+	out := proofJSON{
+		BlockHash: f.Block.Hash.String(), Height: f.Block.Height, StateHeight: f.Block.StateHeight(),
+		Time: f.Block.Header.Timestamp.Unix(), InActiveChain: place.Anchored, Confirmations: place.Confirmations,
+		Charter: f.Charter.ID().String(), Name: f.Charter.Name, Ticker: f.Charter.Ticker,
+		Sums: sumsJSON(f, label),
+	}
+	if p := f.Amendment; p != nil {
+		out.Amendment = object{{"id", hexOf(p.ID[:])}, {"announced", p.Announced}, {"effective", p.Effective}, {"label", label}}
+	}
+	if f.Receipt == nil {
+		return out
+	}
+	var chain *chaincfg.Params
+	if net, err := f.Charter.Network(); err == nil {
+		chain = net.Chain
+	}
+	r := f.Receipt
+	out.Receipt = receiptProofJSON(f, chain, label)
+	out.Attested = object{
+		{"custodian", r.Custodian.Name},
+		{"registry", f.Charter.Registries[r.Registry]},
+		{"lot", r.Serial},
+		{"document", hexOf(r.Document[:])},
+		{"location", r.Location},
+		{"observed", r.Observed},
+		{"label", AttestedLabel(r)},
+	}
+	out.Custodian = standingProofJSON(r, label)
+	for _, claim := range f.Claims {
+		out.Claims = append(out.Claims, claimProofJSON(claim, label))
+	}
+	return out
+}
+
+// AttestedLabel says who stands for what the chain cannot see.
+func AttestedLabel(r *proof.ReceiptFacts) string {
+	return fmt.Sprintf("attested by %s and a quorum of auditors at height %d", r.Custodian.Name, r.Observed)
+}
+
+func sumsJSON(f *proof.Facts, label string) object {
+	sums := object{
+		{"circulating", amount(f.Totals.CirculatingUnits)},
+		{"pool", amount(f.Totals.PoolUnits)},
+		{"escrow", amount(f.Totals.EscrowUnits)},
+		{"utxo_total", amount(f.Totals.UTXOUnits)},
+		{"reserve", amount(f.Reserve.Counted.Units())},
+		{"redemption_base", amount(f.Reserve.All.Units())},
+	}
+	if bp, ok := proof.CoverageBP(&f.Totals, &f.Reserve); ok {
+		sums = append(sums, member{"coverage_bp", bp})
+	}
+	return append(sums, member{"min_coverage_bp", f.Parameters.MinCoverageBP}, member{"label", label})
+}
+
+func receiptProofJSON(f *proof.Facts, chain *chaincfg.Params, label string) object {
+	r := f.Receipt
+	good := object{
+		{"code", r.Good.Code},
+		{"name", r.Good.Name},
+		{"measure", r.Good.Measure},
+		{"par_num", r.Good.ParNum},
+		{"par_den", r.Good.ParDen},
+	}
+	if p := r.Good.Pending; p != nil {
+		good = append(good, member{"pending_par_num", p.ParNum}, member{"pending_par_den", p.ParDen})
+	}
+	return object{
+		{"number", r.Number},
+		{"id", hexOf(r.ID[:])},
+		{"good", good},
+		{"quantity", r.Quantity()},
+		{"undrawn", r.Undrawn},
+		{"free", r.Free},
+		{"owed", r.Owed},
+		{"opened_with", r.OpenedWith},
+		{"delivered", r.Delivered},
+		{"lost", r.Lost},
+		{"released", amount(r.ReleasedUnits)},
+		{"free_value", amount(r.Good.LowUnits(r.Free))},
+		{"credit", amount(r.CreditUnits())},
+		{"haircut_bp", r.HaircutBP},
+		{"opened", r.Opened},
+		{"valid_until", r.ValidUntil},
+		{"counts", r.Counts(f.Block.StateHeight())},
+		{"scriptPubKey", newScriptJSON(r.Script, chain, true)},
+		{"label", label},
+	}
+}
+
+func standingProofJSON(r *proof.ReceiptFacts, label string) object {
+	s := r.Standing
+	return object{
+		{"index", r.Custodian.Index},
+		{"name", r.Custodian.Name},
+		{"suspended", s.Suspended},
+		{"default", s.Defaulted},
+		{"debt", amount(s.DebtUnits)},
+		{"bonds", amount(s.BondUnits())},
+		{"untendered_claims", s.Untendered},
+		{"holds", r.Holding.Whole},
+		{"holds_free", r.Holding.Free},
+		{"label", label},
+	}
+}
+
+func claimProofJSON(c *state.Claim, label string) object {
+	return object{
+		{"number", c.Number},
+		{"id", hexOf(c.ID[:])},
+		{"kind", c.Kind.String()},
+		{"quantity", c.Quantity},
+		{"escrow", amount(c.EscrowUnits)},
+		{"opened", c.Opened},
+		{"deadline", c.Deadline},
+		{"tendered", c.Tendered},
+		{"token", object{{"txid", c.Token.Hash.String()}, {"vout", c.Token.Index}}},
+		{"label", label},
+	}
+}
