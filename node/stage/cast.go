@@ -99,7 +99,8 @@ func (d *Draft) Record(r goods.Record) *Draft {
 }
 
 // Fund adds coins of p until the inputs pay the outputs so far, payUnits more
-// and the fee, and gives the change back to p.
+// and the fee, and gives the change back to p, in front of a record that is
+// there.
 func (d *Draft) Fund(p Person, payUnits int64) error {
 	need := payUnits + FeeUnits
 	for _, out := range d.msg.TxOut {
@@ -123,9 +124,19 @@ func (d *Draft) Fund(p Person, payUnits int64) error {
 		return fmt.Errorf("%s has %d units too few", p.Name, need)
 	}
 	if need < 0 {
-		d.Pay(-need, p.Script)
+		d.change(wire.NewTxOut(-need, bytes.Clone(p.Script)))
 	}
 	return nil
+}
+
+func (d *Draft) change(out *wire.TxOut) {
+	if n := len(d.msg.TxOut); n > 0 {
+		if _, is, _ := goods.DecodeRecord(d.msg.TxOut[n-1].PkScript); is {
+			goods.AddOutput(d.msg, out)
+			return
+		}
+	}
+	d.msg.AddTxOut(out)
 }
 
 // Sign signs every input whose key is at hand, leaves those of the treasury

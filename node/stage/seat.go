@@ -68,3 +68,50 @@ func (c *Cast) Expiry() (height int32, err error) {
 	})
 	return height, err
 }
+
+// Bond lets a custodian stand good with coins of p; unbonds pay to p.
+func (c *Cast) Bond(p Person, custodian uint16, units int64) (*state.Tx, error) {
+	d, err := c.Seated(state.RoleCustodian, custodian)
+	if err != nil {
+		return nil, err
+	}
+	bond, _ := goods.BondOutputs(c.charter.ID(), custodian, units, p.Script)
+	if err := d.Pay(bond.Value, bond.PkScript).Fund(p, 0); err != nil {
+		return nil, err
+	}
+	return d.Record(goods.Bond{Custodian: custodian, ReturnScript: p.Script}).Sign()
+}
+
+// PayDebt lets p pay of what a custodian owes.
+func (c *Cast) PayDebt(p Person, custodian uint16, units int64) (*state.Tx, error) {
+	payment, _ := goods.DebtOutputs(c.charter.ID(), custodian, units)
+	d := c.Draft().Pay(payment.Value, payment.PkScript)
+	if err := d.Fund(p, 0); err != nil {
+		return nil, err
+	}
+	return d.Record(goods.Slash{Custodian: custodian}).Sign()
+}
+
+// WithdrawBonds takes back what a custodian announced.
+func (c *Cast) WithdrawBonds(custodian uint16) (*state.Tx, error) {
+	standing, err := c.Standing(custodian)
+	if err != nil {
+		return nil, err
+	}
+	bonds, outs, _ := goods.WithdrawParts(c.charter.ID(), custodian, standing)
+	d, err := c.Seated(state.RoleCustodian, custodian)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range bonds {
+		coin, err := c.Coin(op)
+		if err != nil {
+			return nil, err
+		}
+		d.Spend(coin)
+	}
+	for _, out := range outs {
+		d.Pay(out.Value, out.PkScript)
+	}
+	return d.Record(goods.Unbond{Step: goods.UnbondWithdraw, Custodian: custodian}).Sign()
+}
