@@ -177,6 +177,7 @@ func (p *Pool) newEntry(t *trial, feeUnits int64) *Entry {
 func (e *Entry) noteCoins(spent []*state.Coin, tipHeight int32) {
 	e.inputHeight, e.coinbaseHeight = 0, -1
 	for _, coin := range spent {
+		e.empties = e.empties || coin.ValueUnits == 0
 		if coin.Height > tipHeight {
 			continue
 		}

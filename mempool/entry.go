@@ -37,6 +37,7 @@ type Entry struct {
 	inputHeight    int32 // of the youngest confirmed coin it spends
 	coinbaseHeight int32 // of the youngest coinbase it spends, -1 for none
 	timed          bool  // has a lock time or a relative lock
+	empties        bool  // spends a coin of no value, which the goods rules may know
 	mark           uint64
 }
 

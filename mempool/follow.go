@@ -145,12 +145,14 @@ func beyond(s sums, maxCount int, maxVBytes int64) bool {
 
 // recheck judges anew what may have changed its standing: entries that spent
 // a coin from height lowest upwards, whose locks or coinbases may not be ripe
-// any more, and those that the goods rules judge by their state.
+// any more, and those that the goods rules judge by their state: what carries a
+// record, and after a reorganisation what spends an output that may be a seat
+// or a token again.
 func (p *Pool) recheck(lowest int32) error {
 	return p.chain.View(func(tip *state.Header, v state.View) error {
 		reorganised := lowest != math.MaxInt32
 		doubtful := p.entriesThat(func(e *Entry) bool {
-			return e.Record || reorganised && (e.timed || e.inputHeight >= lowest ||
+			return e.Record || reorganised && (e.timed || e.empties || e.inputHeight >= lowest ||
 				e.coinbaseHeight >= 0 && e.coinbaseHeight+params.CoinbaseMaturity > tip.Height+1)
 		})
 		for _, e := range doubtful {

@@ -36,30 +36,13 @@ func ReadGoods(treasury []byte, msg *wire.MsgTx) *Goods {
 	return &Goods{treasury, record, last}
 }
 
-// kind is the type of the record, 0 where there is none that parses.
-func (g *Goods) kind() goods.RecordType {
-	if g == nil || g.record == nil {
-		return 0
+// what is the record, nil where there is none that parses.
+func (g *Goods) what() goods.Record {
+	if g == nil {
+		return nil
 	}
-	return g.record.Type()
+	return g.record
 }
-
-// variant is the first byte of the body: what the record does, where its type
-// can do several things.
-func (g *Goods) variant() byte {
-	if body := g.record.Body(); len(body) > 0 {
-		return body[0]
-	}
-	return 0
-}
-
-// The variants that policy tells apart.
-const (
-	deliverByToken  = 0 // of deliver
-	announce        = 0 // of amend and reseat
-	announceCouncil = 2 // of reseat
-	withdrawBond    = 1 // of unbond
-)
 
 // isTreasury reports an output script of the treasury.
 func (g *Goods) isTreasury(script []byte) bool {
@@ -68,8 +51,8 @@ func (g *Goods) isTreasury(script []byte) bool {
 
 // spendsTreasury reports whether the record can open treasury outputs.
 func (g *Goods) spendsTreasury() bool {
-	switch g.kind() {
-	case goods.TypeDraw, goods.TypeLapse, goods.TypeSettle, goods.TypeSlash, goods.TypeUnbond:
+	switch g.what().(type) {
+	case goods.Draw, goods.Lapse, goods.Settle, goods.Slash, goods.Unbond:
 		return true
 	}
 	return false
@@ -100,26 +83,22 @@ func (g *Goods) opens(in *wire.TxIn, script []byte) bool {
 // first gives the code with which the rules refuse, in the same block, whoever
 // spends output 0: it carries a seat or a token on. "" where it is free.
 func (g *Goods) first() check.Code {
-	switch g.kind() {
-	case 0, goods.TypeDraw, goods.TypeLapse, goods.TypeSettle, goods.TypeSlash:
+	switch g.what().(type) {
+	case nil, goods.Draw, goods.Deliver, goods.Lapse, goods.Settle, goods.Slash:
 		return ""
-	case goods.TypeRedeem, goods.TypeReclaim, goods.TypeAssign:
+	case goods.Redeem, goods.Reclaim, goods.Assign:
 		return goods.CodeTokenTwice
-	case goods.TypeDeliver:
-		if g.variant() == deliverByToken {
-			return ""
-		}
 	}
 	return goods.CodeSeatTwice
 }
 
 // waits reports whether output i waits to be a seat from the record on.
 func (g *Goods) waits(i int) bool {
-	switch g.kind() {
-	case goods.TypeAmend:
-		return g.variant() == announce && i >= 1 && i < g.last
-	case goods.TypeReseat:
-		return i == 1 && (g.variant() == announce || g.variant() == announceCouncil)
+	switch r := g.what().(type) {
+	case goods.Amend:
+		return i >= 1 && i <= len(r.Custodians)+len(r.Auditors)
+	case goods.Reseat:
+		return i == 1 && r.Announces()
 	}
 	return false
 }
@@ -134,11 +113,11 @@ func (g *Goods) mayBeEmpty(i int) bool {
 // change is the output with what is left of treasury inputs, which the rules
 // fix to the unit; -1 where there is none.
 func (g *Goods) change() int {
-	switch g.kind() {
-	case goods.TypeDraw, goods.TypeLapse, goods.TypeSlash:
+	switch r := g.what().(type) {
+	case goods.Draw, goods.Lapse, goods.Slash:
 		return 1
-	case goods.TypeUnbond:
-		if g.variant() == withdrawBond {
+	case goods.Unbond:
+		if r.Step == goods.UnbondWithdraw {
 			return 2
 		}
 	}
@@ -156,18 +135,27 @@ func (g *Goods) isChange(i int, out *wire.TxOut) bool {
 // escrow, a bond or an output that waits, which the rules know by their state
 // only. "" where the output is free.
 func (g *Goods) Bound(i int, out *wire.TxOut) check.Code {
-	switch k := g.kind(); {
+	switch {
 	case i == 0:
 		return g.first()
 	case g.waits(i):
 		return goods.CodePendingSpend
-	case !g.isTreasury(out.PkScript):
-		return ""
-	case i == 1 && (k == goods.TypeRedeem || k == goods.TypeBond), // escrow, bond
-		i == g.change() && (k == goods.TypeSlash || k == goods.TypeUnbond): // bond
+	case g.isTreasury(out.PkScript) && i == g.held():
 		return goods.CodeTreasurySpend
 	}
 	return ""
+}
+
+// held is the treasury output that becomes an escrow or a bond, -1 where none
+// does.
+func (g *Goods) held() int {
+	switch g.what().(type) {
+	case goods.Redeem, goods.Bond:
+		return 1
+	case goods.Slash, goods.Unbond:
+		return g.change()
+	}
+	return -1
 }
 
 // Object is what a record that anyone may make moves: at most one of them
@@ -191,30 +179,24 @@ const (
 // Object gives what the record moves, NoObject's for records that somebody
 // must sign and for none.
 func (g *Goods) Object() Object {
-	switch g.kind() {
-	case goods.TypeDraw:
-		return Object{OfReceipt, g.number(8)}
-	case goods.TypeLapse, goods.TypeSettle:
-		return Object{OfClaim, g.number(8)}
-	case goods.TypeSlash:
-		return Object{OfDebt, g.number(2)}
+	switch r := g.what().(type) {
+	case goods.Draw:
+		return Object{OfReceipt, r.Receipt}
+	case goods.Lapse:
+		return Object{OfClaim, r.Number}
+	case goods.Settle:
+		return Object{OfClaim, r.Number}
+	case goods.Slash:
+		return Object{OfDebt, uint64(r.Custodian)}
 	}
 	return Object{}
-}
-
-// number reads the little-endian number at the beginning of the body.
-func (g *Goods) number(size int) (n uint64) {
-	for i, b := range g.record.Body()[:size] {
-		n |= uint64(b) << (8 * i)
-	}
-	return n
 }
 
 // Due reports whether the record does what is due in any case: return an
 // escrow, settle a claim, pay a debt. Such a transaction may travel free.
 func (g *Goods) Due() bool {
-	switch g.kind() {
-	case goods.TypeLapse, goods.TypeSettle, goods.TypeSlash:
+	switch g.what().(type) {
+	case goods.Lapse, goods.Settle, goods.Slash:
 		return true
 	}
 	return false
