@@ -211,7 +211,7 @@ func (g *Block) checkNewNames(role state.Role, count uint16, names []string) err
 			return check.Rule(CodeAmendMember, "the name of a new %s %s", role, problem)
 		}
 		if taken[name] {
-			return check.Rule(CodeAmendMember, "there is a %s %q already", role, name)
+			return check.Rule(CodeAmendMember, "%q is the name of another %s", name, role)
 		}
 		taken[name] = true
 	}

@@ -54,7 +54,7 @@ func (g *Block) priceUnits(receipt *state.Receipt, quantity int64) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	return g.start.priceUnits(standing.Defaulted, g.allAtBlockStart(receipt.Custodian, standing), good.HighUpUnits(quantity), g.params.RedemptionFeeBP)
+	return g.start.priceUnits(standing.Defaulted, g.allAtBlockStart(receipt.Custodian, standing), g.askedUnits(receipt.Good, good, quantity), g.params.RedemptionFeeBP)
 }
 
 // priceUnits prices goods worth valueUnits at a custodian whose own part of D,
