@@ -1,0 +1,124 @@
+package goods_test
+
+import (
+	"encoding/hex"
+	"granary/params"
+	"granary/rules/goods"
+	"granary/state"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+)
+
+// chain is the side of the rules in a history.
+type chain struct{ w *world }
+
+func newChain(t testing.TB, charter *params.Charter) *chain { return &chain{worldOf(t, charter)} }
+
+// copy is the same chain for another history; blocks below it cannot be taken
+// back.
+func (c *chain) copy(t testing.TB) *chain {
+	w := *c.w
+	w.t, w.coins, w.goods, w.undo = t, maps.Clone(w.coins), maps.Clone(w.goods), nil
+	return &chain{&w}
+}
+
+func (c *chain) tip() string    { return hex.EncodeToString(c.w.tip.Hash[:]) }
+func (c *chain) subsidy() int64 { return c.w.subsidy() }
+
+func (c *chain) disconnect() {
+	c.w.disconnect()
+	c.sort()
+}
+
+// sort the keys once for a block, not for every range.
+func (c *chain) sort() { c.w.sorted = slices.Sorted(maps.Keys(c.w.goods)) }
+
+func (c *chain) grant(units int64) (wire.OutPoint, string) {
+	op := c.w.grant(units)
+	c.sort()
+	return op, hex.EncodeToString(c.w.coins[op].Script)
+}
+
+// judge compares the verdicts of a block's transactions and of some
+// coinbases, and mines what is valid. It gives the coinbase.
+func (c *chain) judge(h *history, next *model, trials []trial, subsidy int64) *wire.MsgTx {
+	var accepted []*wire.MsgTx
+	again := func() *attempt { // a block that refused something is gone
+		a := c.w.begin()
+		for _, msg := range accepted {
+			if err := a.tx(msg); err != nil {
+				h.t.Fatalf("seed %d height %d: accepted once, then %v", h.seed, next.height, err)
+			}
+		}
+		return a
+	}
+	a := again()
+	for i, trial := range trials {
+		if i > 0 && trials[i-1].code != "" {
+			a = again()
+		}
+		h.verdict(next.height, a.tx(trial.msg), trial.code, trial.msg)
+		if trial.code == "" {
+			accepted = append(accepted, trial.msg)
+		}
+	}
+	a = again()
+	spoiled := h.rng.IntN(5) / 4
+	if next.height == 1 {
+		spoiled = 200
+	}
+	for range spoiled {
+		bad := a.coinbase()
+		h.spoil(next, bad)
+		h.verdict(next.height, a.g.Coinbase(txOf(bad), subsidy, a.fees), next.coinbaseCode(bad, subsidy, a.fees, h.root), bad)
+		a = again()
+	}
+	cb := a.coinbase()
+	if _, err := a.finish(cb); err != nil {
+		h.t.Fatalf("seed %d height %d: %v", h.seed, next.height, err)
+	}
+	c.sort()
+	return cb
+}
+
+// compare: every state byte is what the model says, and now and then the tree
+// over them is built anew. It gives the root.
+func (c *chain) compare(h *history, want map[string]string) chainhash.Hash {
+	h.t.Helper()
+	if h.chance(8) {
+		c.w.check()
+	}
+	have := 0
+	for key, value := range c.w.goods {
+		if state.IsNodeKey([]byte(key)) {
+			continue
+		}
+		have++
+		if text, ok := want[hex.EncodeToString([]byte(key))]; !ok || text != hex.EncodeToString(value) {
+			h.t.Fatalf("seed %d height %d: key %x is %x, the model says %s", h.seed, c.w.height, key, value, text)
+		}
+	}
+	if have != len(want) {
+		for key := range want {
+			raw, _ := hex.DecodeString(key)
+			if _, ok := c.w.goods[string(raw)]; !ok {
+				h.t.Errorf("key %s is missing, the model says %s", key, want[key])
+			}
+		}
+		h.t.Fatalf("seed %d height %d: %d keys, the model has %d", h.seed, c.w.height, have, len(want))
+	}
+	root, err := goods.Root(c.w)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if h.chance(5) {
+		if built := modelRoot(want); root != built {
+			h.t.Fatalf("seed %d height %d: root %x, the model says %x", h.seed, c.w.height, root, built)
+		}
+	}
+	return root
+}
