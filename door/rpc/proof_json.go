@@ -5,6 +5,7 @@ import (
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
+	"granary/params"
 	"granary/rules/proof"
 	"granary/state"
 )
@@ -59,7 +60,7 @@ func ProofJSON(f *proof.Facts, place ProofPlace) any {
 		BlockHash: f.Block.Hash.String(), Height: f.Block.Height, StateHeight: f.Block.StateHeight(),
 		Time: f.Block.Header.Timestamp.Unix(), InActiveChain: place.Anchored, Confirmations: place.Confirmations,
 		Charter: f.Charter.ID().String(), Name: f.Charter.Name, Ticker: f.Charter.Ticker,
-		Sums: sumsJSON(f, label),
+		Sums: sumsJSON(&f.Totals, &f.Reserve, &f.Parameters, label),
 	}
 	if p := f.Amendment; p != nil {
 		out.Amendment = object{{"id", hexOf(p.ID[:])}, {"announced", p.Announced}, {"effective", p.Effective}, {"label", label}}
@@ -94,19 +95,19 @@ func AttestedLabel(r *proof.ReceiptFacts) string {
 	return fmt.Sprintf("attested by %s and a quorum of auditors at height %d", r.Custodian.Name, r.Observed)
 }
 
-func sumsJSON(f *proof.Facts, label string) object {
+func sumsJSON(totals *state.Totals, reserve *state.Reserve, parameters *params.Parameters, label string) object {
 	sums := object{
-		{"circulating", amount(f.Totals.CirculatingUnits)},
-		{"pool", amount(f.Totals.PoolUnits)},
-		{"escrow", amount(f.Totals.EscrowUnits)},
-		{"utxo_total", amount(f.Totals.UTXOUnits)},
-		{"reserve", amount(f.Reserve.Counted.Units())},
-		{"redemption_base", amount(f.Reserve.All.Units())},
+		{"circulating", amount(totals.CirculatingUnits)},
+		{"pool", amount(totals.PoolUnits)},
+		{"escrow", amount(totals.EscrowUnits)},
+		{"utxo_total", amount(totals.UTXOUnits)},
+		{"reserve", amount(reserve.Counted.Units())},
+		{"redemption_base", amount(reserve.All.Units())},
 	}
-	if bp, ok := proof.CoverageBP(&f.Totals, &f.Reserve); ok {
+	if bp, ok := proof.CoverageBP(totals, reserve); ok {
 		sums = append(sums, member{"coverage_bp", bp})
 	}
-	return append(sums, member{"min_coverage_bp", f.Parameters.MinCoverageBP}, member{"label", label})
+	return append(sums, member{"min_coverage_bp", parameters.MinCoverageBP}, member{"label", label})
 }
 
 func receiptProofJSON(f *proof.Facts, chain *chaincfg.Params, label string) object {
@@ -172,5 +173,68 @@ func claimProofJSON(c *state.Claim, label string) object {
 		{"tendered", c.Tendered},
 		{"token", object{{"txid", c.Token.Hash.String()}, {"vout", c.Token.Index}}},
 		{"label", label},
+	}
+}
+
+// AuditJSON gives the facts of a whole audit, for granary proof verify --json.
+// Coins are exact; quantities are in each good's measure.
+func AuditJSON(f *proof.AuditFacts, place ProofPlace) any {
+	label := place.Label()
+	goods, custodians := []object{}, []object{}
+	for _, g := range f.Goods {
+		goods = append(goods, object{
+			{"code", g.Code},
+			{"name", g.Name},
+			{"measure", g.Measure},
+			{"par_num", g.ParNum},
+			{"par_den", g.ParDen},
+			{"receipts", g.Receipts},
+			{"undrawn", g.Undrawn.Units()},
+			{"free", g.Free.Units()},
+			{"owed", g.Owed.Units()},
+			{"delivered", g.Delivered.Units()},
+			{"lost", g.Lost.Units()},
+			{"counted", g.Counted.Units()},
+			{"counted_value", amount(g.CountedUnits.Units())},
+			{"oldest_observed", g.Oldest},
+			{"newest_observed", g.Newest},
+		})
+	}
+	for i, c := range f.Custodians {
+		custodians = append(custodians, object{
+			{"index", i},
+			{"name", c.Seat.Name},
+			{"suspended", c.Suspended},
+			{"default", c.Defaulted},
+			{"receipts", c.Receipts},
+			{"claims", c.Claims},
+			{"untendered_claims", c.Untendered},
+			{"debt", amount(c.DebtUnits)},
+			{"bonds", amount(c.BondUnits())},
+			{"counted_value", amount(c.Counted.Units())},
+			{"free_value", amount(c.All.Units())},
+			{"whole_value", amount(c.Whole.Units())},
+		})
+	}
+	return object{
+		{"blockhash", f.Block.Hash.String()},
+		{"height", f.Block.Height},
+		{"stateheight", f.Block.StateHeight()},
+		{"time", f.Block.Header.Timestamp.Unix()},
+		{"inactivechain", place.Anchored},
+		{"confirmations", place.Confirmations},
+		{"charter", f.Charter.ID().String()},
+		{"name", f.Charter.Name},
+		{"ticker", f.Charter.Ticker},
+		{"keys", f.Keys},
+		{"bytes", f.Bytes},
+		{"label", label},
+		{"sums", sumsJSON(&f.Totals, &f.Reserve, &f.Parameters, label)},
+		{"receipts", f.Receipts},
+		{"claims", f.Claims},
+		{"untendered_claims", f.Untendered},
+		{"reserved_lots", f.ReservedLots},
+		{"goods", goods},
+		{"custodians", custodians},
 	}
 }
