@@ -7,7 +7,7 @@ BIN     := bin/granary
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X granary/cli.version=$(VERSION)
 
-.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser peers clients clean
+.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser peers clients formal clean
 
 ## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
 run: build
@@ -79,6 +79,14 @@ clients:
 		{ command -v apt-get >/dev/null 2>&1 && apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends litecoind python3-bitcoinlib >/dev/null; }
 	GRANARY_REQUIRE_CLIENTS=1 $(GO) test -count=1 -run 'TestCoreCommandLine|TestPythonBitcoinlib' ./door/rpc
+
+## formal: a model of the goods rules, every state of it visited; installs spin from Debian, fails where it cannot
+formal:
+	@command -v spin >/dev/null 2>&1 && command -v gcc >/dev/null 2>&1 || \
+		{ command -v apt-get >/dev/null 2>&1 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends spin gcc libc6-dev >/dev/null; }
+	@command -v spin >/dev/null 2>&1 && command -v gcc >/dev/null 2>&1 || { echo "spin or gcc is not here and could not be installed"; exit 1; }
+	GRANARY_REQUIRE_FORMAL=1 $(GO) test -count=1 -v -timeout 20m ./test/formal
 
 ## bench: Go benchmarks; the side-by-side import is "granary bench import"
 bench:
