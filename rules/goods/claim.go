@@ -146,7 +146,7 @@ func (g *Block) checkClaimsFull(custodian uint16, perBlock uint64) error {
 func (a *action) checkTokenOutput() error {
 	out := a.output(0)
 	if out == nil {
-		return check.Rule(CodeTokenOutput, "a %s record needs a token as output 0", a.record.Type())
+		return check.Rule(CodeTokenOutput, "output 0, in front of the %s record, must be a token", a.record.Type())
 	}
 	if out.Value != 0 {
 		return check.Rule(CodeTokenOutput, "the token at output 0 carries %d units, it must carry 0", out.Value)

@@ -27,6 +27,7 @@ func (r Deliver) Body() []byte { return r.append([]byte{deliverByHolder}) }
 // DeliverAttested is the custodian's word for claims whose holders did not
 // spend their tokens, with a quorum of auditors behind it. It waits until the
 // pickup window is over, so that a holder who could not collect lapses first.
+// Claims that were delivered or lapsed meanwhile are passed over.
 type DeliverAttested struct {
 	Custodian  uint16 // who acts
 	Expiry     int32  // the last height at which this is valid
@@ -111,11 +112,7 @@ func (r DeliverAttested) check(a *action) error {
 	if err := a.checkCustodianActs(r.Custodian, r.proposal(a.g)); err != nil {
 		return err
 	}
-	for i := range r.Deliveries {
-		c, err := a.g.claimOf(r.Deliveries[i].ClaimRef, r.Custodian)
-		if err != nil {
-			return err
-		}
+	return a.g.eachOpen(r.Custodian, len(r.Deliveries), r.ref, func(_ int, c *state.Claim) error {
 		switch height := a.g.height; {
 		case c.Tendered == 0:
 			return check.Rule(CodeClaimUntendered, "claim %d was not tendered", c.Number)
@@ -124,20 +121,19 @@ func (r DeliverAttested) check(a *action) error {
 		case height > c.PickupGraceEnd():
 			return check.Rule(CodeClaimLate, "claim %d could be delivered without its token to height %d, this is %d", c.Number, c.PickupGraceEnd(), height)
 		}
-	}
-	return nil
+		return nil
+	})
 }
+
+func (r DeliverAttested) ref(i int) ClaimRef { return r.Deliveries[i].ClaimRef }
 
 func (r DeliverAttested) apply(a *action) error {
 	g := a.g
-	for i := range r.Deliveries {
-		c, err := g.claim(r.Deliveries[i].ClaimRef)
-		if err != nil {
-			return err
-		}
-		if err := g.deliver(c, ClaimDelivered{Claim: *c, Document: r.Deliveries[i].Document}); err != nil {
-			return err
-		}
+	err := g.eachOpen(r.Custodian, len(r.Deliveries), r.ref, func(i int, c *state.Claim) error {
+		return g.deliver(c, ClaimDelivered{Claim: *c, Document: r.Deliveries[i].Document})
+	})
+	if err != nil {
+		return err
 	}
 	if err := g.useProposal(r.proposal(g)); err != nil {
 		return err

@@ -8,7 +8,9 @@ import (
 )
 
 // Tender says that a custodian has the goods of claims ready, and a quorum of
-// auditors that they are: the pickup window of each begins.
+// auditors that they are: the pickup window of each begins. Claims that were
+// delivered meanwhile are passed over, or one holder could void the tender of
+// two hundred.
 type Tender struct {
 	Custodian uint16 // who acts
 	Expiry    int32  // the last height at which this is valid
@@ -58,23 +60,21 @@ func (r Tender) proposal(g *Block) proposal {
 	return proposal{hash: ProposalHash(g.charter.ID(), r), expiry: r.Expiry}
 }
 
+func (r Tender) ref(i int) ClaimRef { return r.Claims[i] }
+
 func (r Tender) check(a *action) error {
 	if err := a.checkCustodianActs(r.Custodian, r.proposal(a.g)); err != nil {
 		return err
 	}
-	for _, ref := range r.Claims {
-		c, err := a.g.claimOf(ref, r.Custodian)
-		if err != nil {
-			return err
-		}
+	return a.g.eachOpen(r.Custodian, len(r.Claims), r.ref, func(_ int, c *state.Claim) error {
 		if c.Tendered != 0 {
 			return check.Rule(CodeClaimTendered, "claim %d was tendered at height %d", c.Number, c.Tendered)
 		}
 		if a.g.height > c.GraceEnd() {
 			return check.Rule(CodeClaimLate, "claim %d could be tendered to height %d, this is %d: it is settled now", c.Number, c.GraceEnd(), a.g.height)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // checkCustodianActs: the custodian's seat acts, on a proposal that a quorum
@@ -90,33 +90,46 @@ func (a *action) checkCustodianActs(custodian uint16, p proposal) error {
 	return a.checkProposal(p)
 }
 
-// claimOf finds a claim that is the custodian's.
-func (g *Block) claimOf(ref ClaimRef, custodian uint16) (*state.Claim, error) {
-	c, err := g.claim(ref)
-	if err != nil {
-		return nil, err
+// eachOpen calls f for each of n claims that is there, in order: they are the
+// custodian's, and there is one at least.
+func (g *Block) eachOpen(custodian uint16, n int, ref func(i int) ClaimRef, f func(i int, c *state.Claim) error) error {
+	var gone error
+	open := 0
+	for i := range n {
+		c, err := g.claim(ref(i))
+		if check.AsRule(err) != nil {
+			gone = err
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if c.Custodian != custodian {
+			return check.Rule(CodeClaimCustodian, "claim %d is for goods of custodian %d, not %d", c.Number, c.Custodian, custodian)
+		}
+		if err := f(i, c); err != nil {
+			return err
+		}
+		open++
 	}
-	if c.Custodian != custodian {
-		return nil, check.Rule(CodeClaimCustodian, "claim %d is for goods of custodian %d, not %d", c.Number, c.Custodian, custodian)
+	if open == 0 {
+		return gone
 	}
-	return c, nil
+	return nil
 }
 
 func (r Tender) apply(a *action) error {
 	g := a.g
-	for _, ref := range r.Claims {
-		c, err := g.claim(ref)
-		if err != nil {
-			return err
-		}
+	err := g.eachOpen(r.Custodian, len(r.Claims), r.ref, func(_ int, c *state.Claim) error {
 		if err := g.addUntendered(c, -1); err != nil {
 			return err
 		}
 		c.Tendered = g.height
-		if err := g.set(c.Key(), c.Encode()); err != nil {
-			return err
-		}
 		g.events = append(g.events, ClaimTendered{Claim: *c})
+		return g.set(c.Key(), c.Encode())
+	})
+	if err != nil {
+		return err
 	}
 	if err := g.useProposal(r.proposal(g)); err != nil {
 		return err
