@@ -15,8 +15,12 @@ import (
 	"granary/state"
 )
 
-// FeeUnits is what an ordinary transaction of the play leaves to its miner.
-const FeeUnits = 2_000
+// FeeUnits is what an ordinary transaction of the play leaves to its miner,
+// and FeePerInputUnits what it adds for each coin that it takes.
+const (
+	FeeUnits         = 2_000
+	FeePerInputUnits = 100
+)
 
 // Chain is what the people see of the chain.
 type Chain interface {
@@ -37,12 +41,16 @@ type Cast struct {
 	charter *params.Charter
 	chain   Chain
 	keys    map[string]*btcec.PrivateKey // by script
-	spent   map[wire.OutPoint]bool       // by transactions that this cast made
+	spent   map[wire.OutPoint]int32      // by transactions that this cast made above a height
 }
+
+// patienceBlocks is how long a coin stays spent by a transaction that was made
+// and is not mined.
+const patienceBlocks = 20
 
 // New makes a cast of nobody.
 func New(charter *params.Charter, chain Chain) *Cast {
-	return &Cast{charter: charter, chain: chain, keys: map[string]*btcec.PrivateKey{}, spent: map[wire.OutPoint]bool{}}
+	return &Cast{charter: charter, chain: chain, keys: map[string]*btcec.PrivateKey{}, spent: map[wire.OutPoint]int32{}}
 }
 
 // Hold gives the cast a key and says who then acts with it.
@@ -118,7 +126,7 @@ func (d *Draft) Fund(p Person, payUnits int64) error {
 			break
 		}
 		d.Spend(coin)
-		need -= coin.ValueUnits
+		need += FeePerInputUnits - coin.ValueUnits
 	}
 	if need > 0 {
 		return fmt.Errorf("%s has %d units too few", p.Name, need)
@@ -162,8 +170,12 @@ func (d *Draft) Sign() (*state.Tx, error) {
 		}
 		d.msg.TxIn[i].Witness = witness
 	}
+	height, err := d.cast.nextHeight()
+	if err != nil {
+		return nil, err
+	}
 	for _, in := range d.msg.TxIn {
-		d.cast.spent[in.PreviousOutPoint] = true
+		d.cast.spent[in.PreviousOutPoint] = height
 	}
 	return state.NewTx(d.msg), nil
 }

@@ -75,8 +75,8 @@ func (c *Cast) From(msg *wire.MsgTx) (*Draft, error) {
 	return d, nil
 }
 
-// funded finishes a built transaction with coins of p.
-func (c *Cast) funded(msg *wire.MsgTx, p Person) (*state.Tx, error) {
+// Funded finishes a built transaction with coins of p.
+func (c *Cast) Funded(msg *wire.MsgTx, p Person) (*state.Tx, error) {
 	d, err := c.From(msg)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (c *Cast) Redeem(p Person, r *state.Receipt, quantity int64) (*state.Tx, er
 	if err != nil {
 		return nil, err
 	}
-	return c.funded(goods.RedeemTx(c.charter.ID(), r, quantity, price, p.Script), p)
+	return c.Funded(goods.RedeemTx(c.charter.ID(), r, quantity, price, p.Script), p)
 }
 
 // Reclaim lets p, to whose script the receipt pays, take undrawn goods back.
@@ -105,22 +105,22 @@ func (c *Cast) Reclaim(p Person, r *state.Receipt, quantity int64) (*state.Tx, e
 	if len(coins) == 0 {
 		return nil, fmt.Errorf("%s has no coin to show that the receipt is its own", p.Name)
 	}
-	return c.funded(goods.ReclaimTx(r, quantity, coins[0].Out, p.Script), p)
+	return c.Funded(goods.ReclaimTx(r, quantity, coins[0].Out, p.Script), p)
 }
 
 // Deliver lets p, who holds the claim's token, say that the goods are there.
 func (c *Cast) Deliver(p Person, claim *state.Claim) (*state.Tx, error) {
-	return c.funded(goods.DeliverTx(claim), p)
+	return c.Funded(goods.DeliverTx(claim), p)
 }
 
 // Lapse lets p give up a tendered claim and have the escrow back.
 func (c *Cast) Lapse(p Person, claim *state.Claim) (*state.Tx, error) {
-	return c.funded(goods.LapseTx(c.charter.ID(), claim, true), p)
+	return c.Funded(goods.LapseTx(c.charter.ID(), claim, true), p)
 }
 
 // Assign lets p hand its claim on.
 func (c *Cast) Assign(p Person, claim *state.Claim, to Person) (*state.Tx, error) {
-	return c.funded(goods.AssignTx(claim, to.Script), p)
+	return c.Funded(goods.AssignTx(claim, to.Script), p)
 }
 
 // LapseForAnyone returns the escrow of a claim that nobody collected.

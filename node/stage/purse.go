@@ -15,15 +15,19 @@ import (
 // Coins gives what p can spend in the next block, the largest first: coins
 // with a value that are mature and that no transaction of the cast spends.
 func (c *Cast) Coins(p Person) ([]Coin, error) {
-	var height int32
-	err := c.chain.View(func(tip *state.Header, _ state.View) error { height = tip.Height + 1; return nil })
+	height, err := c.nextHeight()
 	if err != nil {
 		return nil, err
+	}
+	for op, made := range c.spent {
+		if height-made > patienceBlocks {
+			delete(c.spent, op)
+		}
 	}
 	var coins []Coin
 	err = c.chain.RangeCoins(func(op wire.OutPoint, coin *state.Coin) bool {
 		mature := !coin.Coinbase || height-coin.Height >= params.CoinbaseMaturity
-		if mature && coin.ValueUnits > 0 && !c.spent[op] && bytes.Equal(coin.Script, p.Script) {
+		if _, spent := c.spent[op]; mature && coin.ValueUnits > 0 && !spent && bytes.Equal(coin.Script, p.Script) {
 			coins = append(coins, Coin{op, coin})
 		}
 		return true
@@ -35,6 +39,11 @@ func (c *Cast) Coins(p Person) ([]Coin, error) {
 		return cmp.Or(cmp.Compare(b.ValueUnits, a.ValueUnits), bytes.Compare(a.Out.Hash[:], b.Out.Hash[:]), cmp.Compare(a.Out.Index, b.Out.Index))
 	})
 	return coins, nil
+}
+
+func (c *Cast) nextHeight() (height int32, err error) {
+	err = c.chain.View(func(tip *state.Header, _ state.View) error { height = tip.Height + 1; return nil })
+	return height, err
 }
 
 // Balance is the sum of Coins.
