@@ -17,17 +17,17 @@ type variant struct {
 }
 
 var variants = []variant{
-	{name: "short", charter: shortCharter, blocks: 60},
-	{name: "shorter", charter: shorterCharter, blocks: 60},
-	{name: "short", charter: shortCharter, blocks: 60},
-	{name: "odd", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 400) }, blocks: 40},
-	{name: "short", charter: shortCharter, blocks: 120},
-	{name: "demo", charter: demoCharter, blocks: 100},
-	{name: "shorter", charter: shorterCharter, blocks: 60},
-	{name: "flood", charter: floodCharter, blocks: 60, moods: map[string]int{"redeem": 16, "reclaim": 8, "settle": 0, "deliver": 0, "lazy": 100}},
-	{name: "short", charter: shortCharter, blocks: 60},
-	{name: "odd, with a cap", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 200*params.UnitsPerCoin) }, blocks: 40},
-	{name: "dear", charter: dearCharter, blocks: 60, grants: 6, huge: true, moods: map[string]int{"reclaim": 16, "settle": 8, "lazy": 100}},
+	{name: "short", charter: shortCharter, blocks: 45},
+	{name: "shorter", charter: shorterCharter, blocks: 45},
+	{name: "short", charter: shortCharter, blocks: 45},
+	{name: "odd", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 400) }, blocks: 25},
+	{name: "short", charter: shortCharter, blocks: 110},
+	{name: "demo", charter: demoCharter, blocks: 60},
+	{name: "shorter", charter: shorterCharter, blocks: 45},
+	{name: "flood", charter: floodCharter, blocks: 45, moods: map[string]int{"redeem": 16, "reclaim": 8, "settle": 0, "deliver": 0, "lazy": 100}},
+	{name: "short", charter: shortCharter, blocks: 45},
+	{name: "odd, with a cap", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 200*params.UnitsPerCoin) }, blocks: 25},
+	{name: "dear", charter: dearCharter, blocks: 40, grants: 6, huge: true, moods: map[string]int{"reclaim": 16, "settle": 8, "lazy": 100}},
 }
 
 func checked(t testing.TB, c params.Charter) *params.Charter {

@@ -255,15 +255,23 @@ func (h *history) amendGoods(m *model) string {
 
 // badGood is outside a bound, or at one.
 func (h *history) badGood(m *model, g modelGood) modelGood {
-	switch h.rng.IntN(14) {
+	switch h.rng.IntN(18) {
+	case 14:
+		g.num = plus(largest, big.NewInt(1))
+	case 15:
+		g.den = plus(largest, big.NewInt(1))
+	case 16:
+		g.minReceipt = plus(largest, big.NewInt(1))
+	case 17:
+		g.minRedemption = pick(h, []*big.Int{largest, plus(largest, big.NewInt(1))})
 	case 0:
 		g.num = new(big.Int)
 	case 1:
 		g.den = new(big.Int)
 	case 2:
-		g.haircut = 10_001
+		g.haircut = pick(h, []int64{10_001, 1<<32 - 1})
 	case 3:
-		g.age = pick(h, []int64{0, 1, 1_000_000, 1_000_001})
+		g.age = pick(h, []int64{0, 1, 1_000_000, 1_000_001, 1 << 31})
 	case 4:
 		g.minReceipt = new(big.Int)
 	case 5:

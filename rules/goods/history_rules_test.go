@@ -1,6 +1,7 @@
 package goods_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"granary/params"
 	"granary/rules/goods"
@@ -30,16 +31,16 @@ func (c *chain) tip() string    { return hex.EncodeToString(c.w.tip.Hash[:]) }
 func (c *chain) subsidy() int64 { return c.w.subsidy() }
 
 func (c *chain) disconnect() {
+	c.w.sorted = nil
 	c.w.disconnect()
-	c.sort()
 }
 
 // sort the keys once for a block, not for every range.
 func (c *chain) sort() { c.w.sorted = slices.Sorted(maps.Keys(c.w.goods)) }
 
 func (c *chain) grant(units int64) (wire.OutPoint, string) {
+	c.w.sorted = nil
 	op := c.w.grant(units)
-	c.sort()
 	return op, hex.EncodeToString(c.w.coins[op].Script)
 }
 
@@ -62,6 +63,7 @@ func (c *chain) judge(h *history, next *model, trials []trial, subsidy int64) *w
 			a = again()
 		}
 		h.verdict(next.height, a.tx(trial.msg), trial.code, trial.msg)
+		c.decodes(h, next, trial.msg)
 		if trial.code == "" {
 			accepted = append(accepted, trial.msg)
 		}
@@ -81,14 +83,30 @@ func (c *chain) judge(h *history, next *model, trials []trial, subsidy int64) *w
 	if _, err := a.finish(cb); err != nil {
 		h.t.Fatalf("seed %d height %d: %v", h.seed, next.height, err)
 	}
-	c.sort()
+	c.w.sorted = nil
 	return cb
+}
+
+// decodes: the rules read a record where the model does, and write it back.
+func (c *chain) decodes(h *history, next *model, msg *wire.MsgTx) {
+	h.t.Helper()
+	script := msg.TxOut[len(msg.TxOut)-1].PkScript
+	body, isRecord := recordOf(hex.EncodeToString(script))
+	record, ok, err := goods.DecodeRecord(script)
+	good := false
+	if len(body) > 0 && len(body) <= 2*8_001 && body[:2] >= "01" && body[:2] <= "13" {
+		_, good = parseModel(body)
+	}
+	if ok != isRecord || (ok && err == nil) != good || good && !bytes.Equal(goods.RecordScript(record), script) {
+		h.t.Fatalf("seed %d height %d: record %x is read as %v, %v (%v); the model: %v, %v", h.seed, next.height, script, record, ok, err, isRecord, good)
+	}
 }
 
 // compare: every state byte is what the model says, and now and then the tree
 // over them is built anew. It gives the root.
 func (c *chain) compare(h *history, want map[string]string) chainhash.Hash {
 	h.t.Helper()
+	c.sort()
 	if h.chance(8) {
 		c.w.check()
 	}

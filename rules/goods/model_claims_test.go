@@ -126,17 +126,42 @@ func (m *model) tenderCode(tx *modelTx, rec *modelRecord) string {
 	if code := m.proposalCode(tx, rec); code != "" {
 		return code
 	}
-	for _, item := range rec.items {
-		c, ok := m.claimOf(item)
+	return m.eachClaim(rec, func(c modelClaim) string {
 		switch {
-		case !ok:
-			return "goods-claim-unknown"
-		case c.custodian != rec.index:
-			return "goods-claim-custodian"
 		case c.tendered != 0:
 			return "goods-claim-tendered"
 		case m.height > height31(c.deadline+c.grace):
 			return "goods-claim-late"
+		}
+		return ""
+	})
+}
+
+// open are the claims of a record that are there; those that are gone are
+// passed over.
+func (m *model) open(rec *modelRecord) []modelClaim {
+	var list []modelClaim
+	for _, item := range rec.items {
+		if c, ok := m.claimOf(item); ok {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// eachClaim judges the claims of a custodian's record in turn; one must be
+// there.
+func (m *model) eachClaim(rec *modelRecord, code func(modelClaim) string) string {
+	list := m.open(rec)
+	if len(list) == 0 {
+		return "goods-claim-unknown"
+	}
+	for _, c := range list {
+		if c.custodian != rec.index {
+			return "goods-claim-custodian"
+		}
+		if wrong := code(c); wrong != "" {
+			return wrong
 		}
 	}
 	return ""
@@ -156,13 +181,8 @@ func (m *model) deliverCode(tx *modelTx, rec *modelRecord) string {
 	if code := m.proposalCode(tx, rec); code != "" {
 		return code
 	}
-	for _, item := range rec.items {
-		c, ok := m.claimOf(item)
+	return m.eachClaim(rec, func(c modelClaim) string {
 		switch {
-		case !ok:
-			return "goods-claim-unknown"
-		case c.custodian != rec.index:
-			return "goods-claim-custodian"
 		case c.tendered == 0:
 			return "goods-claim-untendered"
 		case m.height <= height31(c.tendered+c.pickup):
@@ -170,8 +190,8 @@ func (m *model) deliverCode(tx *modelTx, rec *modelRecord) string {
 		case m.height > height31(c.tendered+c.pickup+c.grace):
 			return "goods-claim-late"
 		}
-	}
-	return ""
+		return ""
+	})
 }
 
 // takeToken: input 0 is the claim's token, not moved in this block.

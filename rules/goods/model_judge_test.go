@@ -273,14 +273,14 @@ func (m *model) applyRecord(tx *modelTx, rec *modelRecord) {
 	case "05", "06":
 		m.claim(tx, rec)
 	case "07":
-		for _, item := range rec.items {
-			c := m.claims[item.number.Int64()]
+		for _, c := range m.open(rec) {
 			c.tendered = m.height
 			m.claims[c.number] = c
 		}
+		m.seen["passed over in a list"] += len(rec.items) - len(m.open(rec))
 	case "08":
-		for _, item := range rec.items {
-			m.endClaim(item.number.Int64(), "delivered")
+		for _, c := range m.open(rec) {
+			m.endClaim(c.number, "delivered")
 		}
 	case "09":
 		m.endClaim(rec.items[0].number.Int64(), "lapsed")

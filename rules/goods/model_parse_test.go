@@ -239,8 +239,8 @@ func (r *hexReader) amend(rec *modelRecord) {
 		rec.goodIndex = append(rec.goodIndex, r.small(2))
 		r.ascending(&last, big.NewInt(rec.goodIndex[len(rec.goodIndex)-1]))
 		rec.goods = append(rec.goods, modelGood{
-			code: r.text16(), name: r.text16(), measure: r.text16(), num: r.number(8), den: r.number(8),
-			haircut: r.small(4), age: r.small(4), minReceipt: r.number(8), minRedemption: r.number(8),
+			code: r.text16(), name: r.text16(), measure: r.text16(), num: r.below(8, 63), den: r.below(8, 63),
+			haircut: r.small(4), age: r.small(4), minReceipt: r.below(8, 63), minRedemption: r.below(8, 63),
 		})
 	})
 	last = nil

@@ -11,11 +11,12 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 )
 
-// stateBytes is every key and value, in hex, recounted from nothing.
+// stateBytes is every key and value after a block, in hex, recounted from
+// nothing.
 func (m *model) stateBytes() map[string]string {
-	keys := map[string]string{}
+	keys := make(map[string]string, 200)
 	all, pool, escrow := m.supply()
-	keys["54"] = leBig(8, m.circulating()) + leBig(8, pool) + leBig(8, escrow) + leBig(8, all)
+	keys["54"] = leBig(8, minus(minus(all, pool), escrow)) + leBig(8, pool) + leBig(8, escrow) + leBig(8, all)
 	for _, p := range m.params {
 		keys["50"] += le(8, p)
 	}
