@@ -20,7 +20,7 @@ type upFlags struct {
 	interval time.Duration
 	open     bool
 	mineTo   string
-	rotate   bool
+	live     bool
 }
 
 func newUp(io *streams) *cobra.Command {
@@ -32,15 +32,16 @@ func newUp(io *streams) *cobra.Command {
 			"charter with three goods, two custodians, three auditors and a council, whose keys come\n" +
 			"from one random seed in a file that only you can read. The first 101 blocks are mined\n" +
 			"at once, then one a minute; each halving of the subsidy (150 blocks) lengthens the pause\n" +
-			"by a minute more, so that the 15,000 coins of regtest last for days. Now and then a seat\n" +
-			"rotates to its next key. Ctrl-C stops; a second start goes on where it stopped.",
+			"by a minute more, so that the 15,000 coins of regtest last for days. People live on it:\n" +
+			"goods come in, coins are paid and redeemed, auditors recount, a custodian fails now and\n" +
+			"then. Ctrl-C stops; a second start goes on where it stopped.",
 		Example: "  granary up\n  granary up --datadir /tmp/demo --interval 10s\n  granary up --charter charter.toml --mineto ADDRESS",
 		Args:    arguments(noWords),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return up(cmd, io, flags) },
 	}
 	cmd.Flags().DurationVar(&flags.interval, "interval", demo.DefaultInterval, "Pause between blocks before the first halving")
 	cmd.Flags().BoolVar(&flags.open, "open", true, "Open the page in a browser")
-	cmd.Flags().BoolVar(&flags.rotate, "rotate", true, "Rotate the demo's seats now and then")
+	cmd.Flags().BoolVar(&flags.live, "live", true, "Let the demo's people live: goods, coins, claims, recounts")
 	cmd.Flags().StringVar(&flags.mineTo, "mineto", "", "Address that earns the fees (default on regtest: the demo's own)")
 	config.AddFlags(cmd.Flags())
 	return cmd
@@ -105,8 +106,8 @@ func prepareUp(c *config.Config, flags *upFlags, work *demo.Work) error {
 	if c.Charter, c.CharterFile, err = demo.OpenCharter(c.NetDir, keys); err != nil {
 		return err
 	}
-	if flags.rotate {
-		work.Keys = keys
+	if flags.live {
+		work.Keys, work.Charter = keys, c.Charter
 	}
 	return nil
 }

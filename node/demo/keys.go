@@ -93,8 +93,8 @@ func writeNew(path, text string, mode fs.FileMode) (err error) {
 // keyTag separates the demo's keys from other uses of a hash.
 const keyTag = "granary/demo-key"
 
-// seatKey is the private key of a seat's n-th script, from 0 in block 1.
-func (k *Keys) seatKey(role state.Role, index uint16, generation uint32) *btcec.PrivateKey {
+// SeatKey is the private key of a seat's n-th script, from 0 in block 1.
+func (k *Keys) SeatKey(role state.Role, index uint16, generation uint32) *btcec.PrivateKey {
 	return k.derive([]byte{byte(role), byte(index >> 8), byte(index)}, generation)
 }
 
@@ -118,7 +118,7 @@ func scriptOf(key *btcec.PrivateKey) []byte {
 
 // seatScript is the n-th script of a seat.
 func (k *Keys) seatScript(role state.Role, index uint16, generation uint32) []byte {
-	return scriptOf(k.seatKey(role, index, generation))
+	return scriptOf(k.SeatKey(role, index, generation))
 }
 
 // Charter gives the demo's charter, whose seats these keys hold.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +12,9 @@ import (
 	"granary/mempool"
 	"granary/mine/cpu"
 	"granary/mine/template"
+	"granary/node/life"
 	"granary/params"
+	"granary/state"
 )
 
 const (
@@ -20,11 +23,8 @@ const (
 	FirstBlocks = 101
 	// DefaultInterval is the pause between blocks at first; see Every.
 	DefaultInterval = time.Minute
-	// RotateEvery is how many blocks pass between two rotations of a seat.
-	RotateEvery = 5
-
-	minePause    = 5 * time.Second // after a failure
-	minePauseMax = 2 * time.Minute
+	minePause       = 5 * time.Second // after a failure
+	minePauseMax    = 2 * time.Minute
 )
 
 // Every is the pause before the block after height. Regtest halves its subsidy
@@ -47,13 +47,29 @@ type Parts struct {
 	Log   *slog.Logger
 }
 
-// Work mines the first blocks at once and then one after each pause, and
-// rotates seats.
+// Work mines the first blocks at once and then one after each pause, and lets
+// the demo's people act before each.
 type Work struct {
 	Interval    time.Duration
 	MinerScript []byte
-	// Keys rotate seats; nil leaves them alone.
-	Keys *Keys
+	// Keys let the people of the demo's charter live; nil leaves the chain
+	// to itself.
+	Keys    *Keys
+	Charter *params.Charter
+}
+
+// people are those of the demo, nil where there are none. Their chances follow
+// from the seed of the keys and the height, so that a second start does not
+// repeat the first.
+func (w *Work) people(n Parts) *life.Life {
+	if w.Keys == nil || w.Charter == nil {
+		return nil
+	}
+	return life.New(life.Options{
+		Charter: w.Charter, Chain: n.Chain, Keys: w.Keys, Secret: w.Keys.seed[:], Log: n.Log,
+		Seed: binary.BigEndian.Uint64(w.Keys.seed[:]) + uint64(n.Chain.Tip().Height),
+		Give: func(tx *state.Tx) error { _, err := n.Pool.Accept(tx); return err },
+	})
 }
 
 // Run works until ctx ends. An error is final: nothing here can mine.
@@ -61,6 +77,7 @@ func (w *Work) Run(ctx context.Context, n Parts) error {
 	if err := w.first(ctx, n); err != nil {
 		return err
 	}
+	people := w.people(n)
 	pause := minePause
 	for {
 		tip := n.Chain.Tip()
@@ -71,9 +88,9 @@ func (w *Work) Run(ctx context.Context, n Parts) error {
 			return nil
 		case <-wait.C:
 		}
-		if w.Keys != nil && tip.Height >= FirstBlocks && (tip.Height+1)%RotateEvery == 0 {
-			if err := rotateNext(n, w.Keys); err != nil {
-				n.Log.Warn("no seat was rotated", "err", err)
+		if people != nil && tip.Height >= FirstBlocks {
+			if err := people.Step(); err != nil {
+				n.Log.Warn("the demo's people stood still", "err", err)
 			}
 		}
 		_, err := n.Miner.MineOne(ctx, w.MinerScript)

@@ -25,7 +25,7 @@ var may = map[string]struct {
 	"store":        {[]string{"base", "params", "state"}, "storage holds whatever the law decided"},
 	"chain":        {[]string{"base", "params", "state", "rules", "store"}, "the engine binds law and storage"},
 	"mempool":      {[]string{"base", "params", "state", "rules", "chain"}, "admission by the law on the tip"},
-	"index":        {[]string{"base", "params", "state", "chain", "mempool"}, "followers of the chain"},
+	"index":        {[]string{"base", "params", "state", "rules", "chain", "mempool"}, "followers of the chain; the goods history reads records"},
 	"p2p":          {[]string{"base", "params", "chain", "mempool", "index"}, "peers speak to the engine only"},
 	"mine":         {[]string{"base", "params", "state", "rules", "chain", "mempool"}, "templates obey the law"},
 	"watch":        {[]string{"base", "params", "state", "chain", "mempool", "index"}, "reads, never decides"},
@@ -50,8 +50,9 @@ var within = map[string][]string{
 	"base/hash": {"base/check"}, "base/clock": {"base/check"}, "base/rpcclient": {"base/check"},
 	"state/tree":  {"state"},
 	"rules/block": {"rules/script", "rules/goods"}, "rules/proof": {"rules/goods"},
-	"mine/cpu":    {"mine/template"}, "mine/pool": {"mine/template"},
+	"mine/cpu": {"mine/template"}, "mine/pool": {"mine/template"},
 	"wallet/psbt": {"wallet/key"}, "wallet/coins": {"wallet/key"},
+	"node/demo": {"node/life", "node/stage"}, "node/life": {"node/stage"}, "node/tour": {"node/stage"},
 	"p2p/sync": {"p2p/addr", "p2p/peer"}, "p2p/peer": {"p2p/addr"},
 }
 
