@@ -56,6 +56,9 @@ func (p *page) start(what string) {
 	fmt.Fprintf(w, "%s of %s (%s)\n", what, p.charter.Name, p.charter.Ticker)
 	fmt.Fprintf(w, "charter\t%v\n", p.charter.ID())
 	fmt.Fprintf(w, "block\t%d %v, %s\n", b.Height, b.Hash, b.Header.Timestamp.UTC().Format(time.DateTime))
+	if n := p.charter.Base.Sealed; len(n.Keys) > 0 {
+		fmt.Fprintf(w, "seal\tsigned by %d of %d sealers\n", n.Required, len(n.Keys))
+	}
 	if !p.place.label.Anchored {
 		fmt.Fprintf(w, "place\tNOT ANCHORED: compare charter, hash and height with your own node, or check with --headers FILE\n")
 		return

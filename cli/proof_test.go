@@ -212,7 +212,7 @@ func TestProofCommands(t *testing.T) {
 		{exitFailed, "this is not a file of granary proof", []string{changed(t, receipt, 0)}},
 		{exitFailed, "does not", []string{changed(t, receipt, -1)}},
 		{exitFailed, "", []string{changed(t, audit, -10)}},
-		{exitFailed, "breaks a rule", []string{receipt, "--headers", changed(t, headers, -2)}},
+		{exitFailed, "breaks a rule", []string{receipt, "--headers", changed(t, headers, -5)}},
 		{exitFailed, "does not follow", []string{receipt, "--headers", changed(t, headers, 42+80+20)}},
 		{exitUsage, "--depth needs --headers", []string{receipt, "--depth", "2"}},
 	} {

@@ -12,7 +12,6 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/door/rpc"
-	"granary/params"
 	"granary/rules/block"
 	"granary/rules/proof"
 	"granary/state"
@@ -71,7 +70,7 @@ func verifyReceipt(streams *streams, in *bufio.Reader, flags *verifyFlags) error
 	if err != nil {
 		return err
 	}
-	at, err := findPlace(facts.Charter, facts.Block, flags)
+	at, err := findPlace(&p.Anchor, facts.Block, flags)
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,7 @@ func verifyAudit(io *streams, in *bufio.Reader, flags *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	at, err := findPlace(facts.Charter, facts.Block, flags)
+	at, err := findPlace(facts.Anchor, facts.Block, flags)
 	if err != nil {
 		return err
 	}
@@ -111,10 +110,19 @@ type place struct {
 	tip   *state.Header // of the chain it was found in, nil without one
 }
 
-// findPlace looks for the block of a proof in the file of headers, if one was
-// given, and holds it to the depth asked for.
-func findPlace(charter *params.Charter, at *proof.Block, flags *verifyFlags) (place, error) {
+// findPlace checks the seal of a proof's block on a signet, looks for the block
+// in the file of headers, if one was given, and holds it to the depth asked
+// for.
+func findPlace(anchor *proof.Anchor, at *proof.Block, flags *verifyFlags) (place, error) {
 	nowhere := place{label: rpc.ProofPlace{Claimed: true, Confirmations: -1}}
+	net, err := anchor.Charter.Network()
+	if err != nil {
+		return nowhere, err
+	}
+	rules := block.Rules{Net: net, Charter: anchor.Charter}
+	if err := rules.CheckSeal(&at.Header, at.Tx, anchor.Branch); err != nil {
+		return nowhere, fmt.Errorf("the proof's block %v is not sealed as the charter asks: %w", at.Hash, err)
+	}
 	if flags.headers == "" {
 		return nowhere, nil
 	}
@@ -123,7 +131,7 @@ func findPlace(charter *params.Charter, at *proof.Block, flags *verifyFlags) (pl
 		return nowhere, fmt.Errorf("cannot read the headers: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // only read
-	tip, err := readChain(bufio.NewReaderSize(file, 1<<16), charter, time.Now().Unix())
+	tip, err := readChain(bufio.NewReaderSize(file, 1<<16), rules, time.Now().Unix())
 	if err != nil {
 		return nowhere, fmt.Errorf("%s: %w", flags.headers, err)
 	}
@@ -143,14 +151,9 @@ func findPlace(charter *params.Charter, at *proof.Block, flags *verifyFlags) (pl
 
 // readChain reads a file of headers and checks each by the rules of the
 // charter's chain, from its genesis on: linkage, work, difficulty, times.
-func readChain(in *bufio.Reader, charter *params.Charter, nowUnix int64) (*state.Header, error) {
-	net, err := charter.Network()
-	if err != nil {
-		return nil, err
-	}
-	rules := block.Rules{Net: net, Charter: charter}
-	tip := state.NewHeader(&net.Chain.GenesisBlock.Header, nil)
-	_, err = proof.ReadHeaders(in, charter.ID(), func(height int32, raw *wire.BlockHeader) error {
+func readChain(in *bufio.Reader, rules block.Rules, nowUnix int64) (*state.Header, error) {
+	tip := state.NewHeader(&rules.Net.Chain.GenesisBlock.Header, nil)
+	_, err := proof.ReadHeaders(in, rules.Charter.ID(), func(height int32, raw *wire.BlockHeader) error {
 		if raw.PrevBlock != tip.Hash {
 			return fmt.Errorf("header %d does not follow the one before it", height)
 		}

@@ -46,20 +46,37 @@ func SignetTxs(msg *wire.MsgBlock, challenge []byte) (toSpend, toSign *wire.MsgT
 	if len(msg.Transactions) == 0 {
 		return nil, nil, fmt.Errorf("no coinbase")
 	}
-	at := WitnessCommitmentIndex(msg.Transactions[0])
+	return signetTxs(&msg.Header, msg.Transactions[0], challenge, func(coinbase chainhash.Hash) chainhash.Hash {
+		leaves := make([]chainhash.Hash, len(msg.Transactions))
+		leaves[0] = coinbase
+		for i, tx := range msg.Transactions[1:] {
+			leaves[i+1] = tx.TxHash()
+		}
+		root, _ := hash.MerkleRoot(leaves)
+		return root
+	})
+}
+
+// signetTxs is SignetTxs for a block of which header and coinbase are known,
+// and rootOf, what its Merkle root would be with another coinbase.
+func signetTxs(header *wire.BlockHeader, coinbase *wire.MsgTx, challenge []byte, rootOf func(coinbase chainhash.Hash) chainhash.Hash) (toSpend, toSign *wire.MsgTx, err error) {
+	at := WitnessCommitmentIndex(coinbase)
 	if at < 0 {
 		return nil, nil, fmt.Errorf("no witness commitment, which a signet block needs")
 	}
-	cleared, solution := cutSolution(msg.Transactions[0].TxOut[at].PkScript)
+	clearedScript, solution := cutSolution(coinbase.TxOut[at].PkScript)
 	scriptSig, witness, err := parseSolution(solution)
 	if err != nil {
 		return nil, nil, fmt.Errorf("solution does not decode: %w", err)
 	}
-	root := modifiedRoot(msg, at, cleared)
+	cleared := *coinbase
+	cleared.TxOut = slices.Clone(coinbase.TxOut)
+	cleared.TxOut[at] = &wire.TxOut{Value: coinbase.TxOut[at].Value, PkScript: clearedScript}
+	root := rootOf(cleared.TxHash())
 	toSpend = &wire.MsgTx{
 		TxIn: []*wire.TxIn{{
 			PreviousOutPoint: wire.OutPoint{Index: wire.MaxPrevOutIndex},
-			SignatureScript:  appendPush([]byte{txscript.OP_0}, signetBlockData(&msg.Header, &root)),
+			SignatureScript:  appendPush([]byte{txscript.OP_0}, signetBlockData(header, &root)),
 		}},
 		TxOut: []*wire.TxOut{{PkScript: challenge}},
 	}
@@ -82,20 +99,6 @@ func signetBlockData(h *wire.BlockHeader, root *chainhash.Hash) []byte {
 	data = append(data, h.PrevBlock[:]...)
 	data = append(data, root[:]...)
 	return le.AppendUint32(data, uint32(h.Timestamp.Unix()))
-}
-
-// modifiedRoot is the Merkle root with the solution cut out of the coinbase.
-func modifiedRoot(msg *wire.MsgBlock, at int, cleared []byte) chainhash.Hash {
-	coinbase := *msg.Transactions[0]
-	coinbase.TxOut = slices.Clone(coinbase.TxOut)
-	coinbase.TxOut[at] = &wire.TxOut{Value: coinbase.TxOut[at].Value, PkScript: cleared}
-	leaves := make([]chainhash.Hash, len(msg.Transactions))
-	leaves[0] = coinbase.TxHash()
-	for i, tx := range msg.Transactions[1:] {
-		leaves[i+1] = tx.TxHash()
-	}
-	root, _ := hash.MerkleRoot(leaves)
-	return root
 }
 
 // cutSolution looks in the commitment's script for the first push that begins

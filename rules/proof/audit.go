@@ -57,7 +57,7 @@ func VerifyAudit(from *bufio.Reader, progress func(keys int64)) (*AuditFacts, er
 	if err != nil {
 		return nil, err
 	}
-	count := newRecount(anchor.Charter, block)
+	count := newRecount(anchor, block)
 	root := &tree.Builder{}
 	for {
 		key, value := r.leaf()

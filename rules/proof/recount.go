@@ -17,6 +17,7 @@ import (
 // all but circulating, pool and UTXO set, which need every coin.
 type AuditFacts struct {
 	Charter *params.Charter
+	Anchor  *Anchor
 	Block   *Block
 
 	Parameters params.Parameters
@@ -108,9 +109,9 @@ var (
 	kindCounts      = state.KeyCounts()[0]
 )
 
-func newRecount(charter *params.Charter, block *Block) *recount {
+func newRecount(anchor *Anchor, block *Block) *recount {
 	return &recount{
-		facts:  &AuditFacts{Charter: charter, Block: block},
+		facts:  &AuditFacts{Charter: anchor.Charter, Anchor: anchor, Block: block},
 		limits: map[pair]int64{}, stored: map[pair]state.Holding{}, counted: map[pair]state.Holding{},
 		goods: map[uint16]*state.GoodInForce{}, seats: map[state.Role]map[uint16]state.Seat{},
 		standing: map[uint16]*state.Standing{}, perGood: map[uint16]*GoodFacts{},
