@@ -171,24 +171,6 @@ func (g *Block) takeStale(custodian, index uint16, measures int64) error {
 	return g.changeStanding(custodian, func(s *state.Standing) { revalue(s, good, before, good, after) })
 }
 
-// revalueGood moves every custodian's standing from one value of a good to
-// another: as it is in force and pending before, and after.
-func (g *Block) revalueGood(before, after *Good, index uint16) error {
-	for custodian := range g.counts.Custodians {
-		holding, err := ReadHolding(g.over, custodian, index)
-		if err != nil {
-			return err
-		}
-		if holding == (state.Holding{}) {
-			continue
-		}
-		if err := g.changeStanding(custodian, func(s *state.Standing) { revalue(s, before, holding, after, holding) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // startOfBlock is what redemptions of the block are priced by.
 type startOfBlock struct {
 	circulatingUnits int64     // L
