@@ -3,5 +3,6 @@
 // database of its own. None of them is needed to judge a block; each can be
 // deleted and built again, or switched on later.
 //
-//	index/tx  transaction id → block and place
+//	index/tx     transaction id → block and place
+//	index/goods  what happened to the goods: histories, records, coverage
 package index
