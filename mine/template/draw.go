@@ -18,7 +18,7 @@ const (
 	// over is filled up afterwards.
 	drawReserveWeight = 40_000
 	// maxReceiptsRead and maxDrawsRefused bound the work for one block where
-	// many receipts cannot be drawn.
+	// many receipts cannot be drawn, for want of coverage or room.
 	maxReceiptsRead = 5_000
 	maxDrawsRefused = 200
 	// maxDrawInputs bounds the outputs of the pool that one draw collects.
@@ -67,7 +67,7 @@ func (w *drawer) walk() error {
 	receipts.settle()
 	for at := range receipts.list {
 		hint := &receipts.list[at]
-		if hint.validUntil < w.height || w.barred[hint.custodian] {
+		if hint.validUntil < w.height || hint.small || w.barred[hint.custodian] {
 			continue
 		}
 		if w.room() <= 0 || w.read == maxReceiptsRead || w.refused == maxDrawsRefused {
@@ -92,7 +92,7 @@ func (w *drawer) walk() error {
 		if !counts {
 			continue
 		}
-		more, err := w.drawOne(receipt)
+		more, err := w.drawOne(hint, receipt)
 		if err != nil || !more {
 			return err
 		}
@@ -129,7 +129,7 @@ func (w *drawer) counts(r *state.Receipt) (bool, error) {
 
 // drawOne draws what it can of one receipt; more is false where nothing can
 // follow.
-func (w *drawer) drawOne(r *state.Receipt) (more bool, err error) {
+func (w *drawer) drawOne(hint *receiptHint, r *state.Receipt) (more bool, err error) {
 	good := w.goodOf[r.Good]
 	if good == nil {
 		if good, err = goods.ReadGood(w.over, r.Good); err != nil || good == nil {
@@ -139,7 +139,7 @@ func (w *drawer) drawOne(r *state.Receipt) (more bool, err error) {
 	}
 	measures, units := goods.DrawQuantity(r, good, &w.params, w.room())
 	if units == 0 {
-		return true, nil
+		return true, w.noteSmall(hint, good)
 	}
 	heldUnits, err := w.hold(units)
 	if err != nil {
@@ -147,10 +147,26 @@ func (w *drawer) drawOne(r *state.Receipt) (more bool, err error) {
 	}
 	if heldUnits < units {
 		if measures, units = goods.DrawQuantity(r, good, &w.params, heldUnits); units == 0 {
+			w.refused++
 			return heldUnits >= w.params.MinDrawUnits, nil
 		}
 	}
 	return w.add(r, measures, units)
+}
+
+// noteSmall finds out whether a receipt does not fit into this block, or is too
+// little for any.
+func (w *drawer) noteSmall(hint *receiptHint, good *goods.Good) error {
+	r, err := goods.ReadReceipt(w.view, hint.number)
+	if err != nil || r == nil {
+		return err
+	}
+	if _, units := goods.DrawQuantity(r, good, &w.params, params.MaxMoneyUnits); units == 0 {
+		hint.small = true
+	} else {
+		w.refused++
+	}
+	return nil
 }
 
 // hold takes outputs of the pool until they hold units, or there are no more,

@@ -111,21 +111,3 @@ func (p *player) receipts() (list []state.Receipt) {
 	})
 	return list
 }
-
-func (p *player) receipt(number uint64) (r *state.Receipt) {
-	p.t.Helper()
-	p.read(func(_ *state.Header, v state.View) (err error) {
-		r, err = goods.ReadReceipt(v, number)
-		return err
-	})
-	return r
-}
-
-func (p *player) standing(custodian uint16) (s *state.Standing) {
-	p.t.Helper()
-	p.read(func(_ *state.Header, v state.View) (err error) {
-		s, err = goods.ReadStanding(v, custodian)
-		return err
-	})
-	return s
-}

@@ -13,6 +13,7 @@ type receiptHint struct {
 	number     uint64
 	validUntil int32 // gone: forgotten
 	custodian  uint16
+	small      bool // what is left is too little for a draw, as things are
 }
 
 const gone = -1
@@ -20,7 +21,9 @@ const gone = -1
 // lateMost is how many late hints may wait for the next block that is built.
 const lateMost = 10_000
 
-func hintOf(r *state.Receipt) receiptHint { return receiptHint{r.Number, r.ValidUntil, r.Custodian} }
+func hintOf(r *state.Receipt) receiptHint {
+	return receiptHint{number: r.Number, validUntil: r.ValidUntil, custodian: r.Custodian}
+}
 
 // receiptList holds hints, the oldest receipt first. It takes 16 bytes for
 // each, and a walk over a million of them about a millisecond.
@@ -59,6 +62,14 @@ func (l *receiptList) forget(at int) {
 	if l.list[at].validUntil != gone {
 		l.list[at].validUntil = gone
 		l.gone++
+	}
+}
+
+// revalue says that a par, share or bound changed: what was too little may be
+// enough.
+func (l *receiptList) revalue() {
+	for at := range l.list {
+		l.list[at].small = false
 	}
 }
 

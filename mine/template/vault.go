@@ -204,8 +204,9 @@ func (v *Vault) followOutputs(b *state.Block, at int) {
 	}
 }
 
-// followGoods takes note of a receipt with undrawn measures, and of the escrow
-// of a claim that is gone: it is pool where the goods were delivered.
+// followGoods takes note of a receipt with undrawn measures, of the escrow of a
+// claim that is gone (it is pool where the goods were delivered), and of what
+// changes the worth of goods.
 func (v *Vault) followGoods(change *state.GoodsChange, connected bool) error {
 	now := change.New
 	if !connected {
@@ -214,6 +215,9 @@ func (v *Vault) followGoods(change *state.GoodsChange, connected bool) error {
 	receipts, _ := state.ReceiptKeys()
 	claims, _ := state.ClaimKeys()
 	switch {
+	case bytes.HasPrefix(change.Key, state.KeyGood(0)[:1]), bytes.HasPrefix(change.Key, state.KeyPending(0)[:1]),
+		bytes.HasPrefix(change.Key, state.KeyParameters()):
+		v.receipts.revalue()
 	case bytes.HasPrefix(change.Key, receipts) && now != nil:
 		r, err := state.DecodeReceipt(change.Key, now)
 		if err == nil && r.Undrawn > 0 {
