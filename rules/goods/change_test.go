@@ -482,3 +482,33 @@ func TestNamesOfMembers(t *testing.T) {
 		}
 	}
 }
+
+// The reseat of the council cannot be withdrawn in the block of its
+// announcement: who announces it cannot have attested, before its own
+// transaction, what names that. The council never can.
+func TestCouncilChangeInItsBlock(t *testing.T) {
+	w := wideWorld(t)
+	w.mine(100)
+	id := w.charter.ID()
+	announce := goods.Reseat{Step: goods.ReseatAnnounceCouncil, Auditor: 0, Expiry: 150, Script: keyScript(60)}
+	w.blockOf(w.attestTx(1, goods.ProposalHash(id, announce)), w.attestTx(2, goods.ProposalHash(id, announce)))
+	seat := w.seat(state.RoleAuditor, 0)
+	announceTx := goods.ChangeTx(&seat, seat.Script, [][]byte{announce.Script}, announce)
+	withdraw := goods.Reseat{Step: goods.ReseatWithdrawCouncil, Auditor: 1, Expiry: 150, ID: goods.ChangeID(announceTx.TxHash())}
+	hash := goods.ProposalHash(id, withdraw)
+	w.blockOf(w.attestTx(1, hash), w.attestTx(2, hash))
+	a := w.begin()
+	if err := a.tx(announceTx); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.tx(w.changeTx(goods.Reseat{Step: goods.ReseatWithdraw, ID: withdraw.ID})); check.CodeOf(err) != goods.CodeChangeUnknown {
+		t.Errorf("the council withdraws what is the auditors': %v", err)
+	}
+	if err := a.tx(w.seatTx(state.RoleAuditor, 1, withdraw)); check.CodeOf(err) != goods.CodeQuorum {
+		t.Errorf("two of three auditors: %v", err)
+	}
+	w.blockOf(announceTx)
+	w.blockOf(w.attestTx(0, hash))
+	w.blockOf(w.seatTx(state.RoleAuditor, 1, withdraw))
+	w.check()
+}
