@@ -82,11 +82,15 @@ func (l *Life) mindCustodian(custodian uint16, s *state.Standing) error {
 	return l.mindBonds(custodian, s)
 }
 
-// mindDebt: most custodians pay what their bonds do not; some never.
+// mindDebt: most custodians pay what their bonds do not. One debt in five is
+// never paid, and the day of the default tells which.
 func (l *Life) mindDebt(custodian uint16, s *state.Standing) error {
 	if len(s.Bonds) > 0 && l.chance(2) {
 		tx, err := l.cast.Slash(custodian)
 		l.give(goods.Slash{}, tx, err)
+		return nil
+	}
+	if s.Defaulted || s.DefaultAt%5 == 0 {
 		return nil
 	}
 	balance, err := l.cast.Balance(l.operators[custodian])

@@ -167,21 +167,29 @@ const maxGeneration = 10_000
 func (l *Life) findKeys() error {
 	for i := range l.now.seats {
 		seat := &l.now.seats[i]
-		for generation := l.generation[seat.ID()]; ; generation++ {
-			if generation == maxGeneration {
-				return fmt.Errorf("%s is not held by these keys", seat.ID())
-			}
-			person := l.cast.Hold(seat.Name, l.o.Keys.SeatKey(seat.Role, seat.Index, generation))
-			if string(person.Script) == string(seat.Script) {
-				l.generation[seat.ID()] = generation
-				break
-			}
+		// Mostly it is the one from before or the next; after a
+		// reorganisation it may be an older one.
+		known := l.generation[seat.ID()]
+		if !l.findKey(seat, known, known+2) && !l.findKey(seat, 0, maxGeneration) {
+			return fmt.Errorf("%s is not held by these keys", seat.ID())
 		}
 	}
 	for len(l.operators) < len(l.now.standing) {
 		l.operators = append(l.operators, l.cast.Person(l.o.Secret, fmt.Sprintf("operator %d", len(l.operators))))
 	}
 	return nil
+}
+
+// findKey looks for a seat's key from one generation to before another.
+func (l *Life) findKey(seat *state.Seat, from, to uint32) bool {
+	for generation := from; generation < to; generation++ {
+		person := l.cast.Hold(seat.Name, l.o.Keys.SeatKey(seat.Role, seat.Index, generation))
+		if string(person.Script) == string(seat.Script) {
+			l.generation[seat.ID()] = generation
+			return true
+		}
+	}
+	return false
 }
 
 // chance is true once in n times.
