@@ -8,6 +8,7 @@ import (
 
 	"granary/chain"
 	"granary/door/rpc"
+	"granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
 	"granary/params"
@@ -65,6 +66,14 @@ func (c *Config) Mempool() mempool.Options {
 func (c *Config) TxIndexOptions() tx.Options {
 	return tx.Options{
 		Dir: filepath.Join(c.NetDir, "indexes", "txindex"), Net: c.Net, CharterID: c.CharterID(), CacheBytes: indexCacheBytes,
+	}
+}
+
+// GoodsIndexOptions gives the Options of the history of the goods, which a node
+// on a chain with a charter keeps.
+func (c *Config) GoodsIndexOptions() goods.Options {
+	return goods.Options{
+		Dir: filepath.Join(c.NetDir, "indexes", "goods"), Net: c.Net, CharterID: c.CharterID(), CacheBytes: indexCacheBytes,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"granary/chain"
 	"granary/config"
 	"granary/door/rpc"
+	"granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
 	"granary/mine/cpu"
@@ -43,7 +44,8 @@ type Node struct {
 	Config *config.Config
 	Log    *slog.Logger
 	Pool   *mempool.Pool
-	Index  *tx.Index // nil without --txindex
+	Index  *tx.Index    // nil without --txindex
+	Goods  *goods.Index // nil on a chain without a charter
 	Miner  *cpu.Miner
 	// PageURL is where the page is, "" where it is off.
 	PageURL string
@@ -147,7 +149,7 @@ func (n *Node) startServices(ctx context.Context) error {
 	if err := n.startMempool(ctx); err != nil {
 		return err
 	}
-	if err := n.startIndex(ctx); err != nil {
+	if err := n.startIndexes(ctx); err != nil {
 		return err
 	}
 	if err := n.startMiner(ctx); err != nil {

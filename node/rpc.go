@@ -52,7 +52,7 @@ func (n *Node) readyRPC(ctx context.Context) error {
 		return nil
 	}
 	services := rpc.Services{
-		Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Clock: n.Clock, TxIndex: n.Index,
+		Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Clock: n.Clock, TxIndex: n.Index, Goods: n.Goods,
 		Prune: n.Config.PruneMiB > 0, PruneTargetBytes: n.Config.PruneTargetBytes(),
 	}
 	if n.Config.Net.MineOnDemand {

@@ -97,9 +97,7 @@ func getCharter(c *call) (any, error) {
 	}
 	out.Parameters, out.Bounds = parameterObjects(charter)
 	for _, g := range charter.Goods {
-		out.Goods = append(out.Goods, goodJSON{
-			g.Code, g.Name, g.Measure, g.ParNum, g.ParDen, g.HaircutBP, g.MaxAgeBlocks, g.MinReceipt, g.MinRedemption,
-		})
+		out.Goods = append(out.Goods, newGoodJSON(&g))
 	}
 	for i := range charter.Custodians {
 		out.Custodians = append(out.Custodians, custodianJSON(charter, &charter.Custodians[i], chain))

@@ -3,6 +3,7 @@ package rpc
 import (
 	"granary/base/clock"
 	"granary/chain"
+	history "granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
 	"granary/mine/cpu"
@@ -22,6 +23,8 @@ type Services struct {
 	Clock *clock.Mock
 	// TxIndex is nil without --txindex.
 	TxIndex *tx.Index
+	// Goods is the history of the goods; nil on a chain without a charter.
+	Goods *history.Index
 	// PruneTargetBytes is the target of --prune, 0 where nothing is pruned
 	// by itself; Prune says that pruning is on at all.
 	Prune            bool

@@ -18,6 +18,9 @@ func (d *derivation) apply() error {
 		return err
 	}
 	for i := range d.events {
+		if err := d.applySeen(&d.events[i]); err != nil {
+			return err
+		}
 		if err := d.applyCustodian(&d.events[i]); err != nil {
 			return err
 		}
@@ -127,6 +130,23 @@ func (d *derivation) applyClaim(c state.GoodsChange) error {
 		return err
 	}
 	return put(d.rows, &endedClaimTable, key, struct{}{})
+}
+
+// applySeen notes where auditors spoke of a receipt.
+func (d *derivation) applySeen(e *Event) error {
+	if e.Kind != KindOpened && e.Kind != KindAudited {
+		return nil
+	}
+	s, _, err := get(d.rows, &seenTable, e.Receipt)
+	if err != nil {
+		return err
+	}
+	if at := (logKey{e.Height, e.Seq}); e.Kind == KindOpened {
+		s.opened = at
+	} else {
+		s.audited = at
+	}
+	return put(d.rows, &seenTable, e.Receipt, s)
 }
 
 // applyCustodian counts a line in a custodian's record.

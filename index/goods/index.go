@@ -67,8 +67,8 @@ type Index struct {
 	coverage Coverage
 	flushed  time.Time
 	closed   bool
-	// idle: the chain went back below the beginning of the history; the next
-	// start begins anew.
+	// idle: it is closed, or the chain went back below the beginning of the
+	// history; the next start begins anew.
 	idle bool
 }
 
@@ -271,6 +271,6 @@ func (x *Index) Close() error {
 		return nil
 	}
 	err := x.flush()
-	x.closed = true
+	x.closed, x.idle = true, true
 	return errors.Join(err, x.db.Close())
 }

@@ -15,7 +15,7 @@ const subjectPrefix = 3
 // The prefixes of all tables.
 const (
 	firstPrefix = 1
-	lastPrefix  = 21
+	lastPrefix  = 22
 )
 
 // Subject is somebody or something that a history is of.
@@ -43,6 +43,9 @@ func OfAuditor(index uint16) Subject { return Subject{'a', binary.BigEndian.Appe
 // OfProposal is who attested a proposal and what used it.
 func OfProposal(hash chainhash.Hash) Subject { return Subject{'p', hash[:]} }
 
+// OfChanges is what became of amendments and reseats.
+func OfChanges() Subject { return Subject{'s', nil} }
+
 // OfChain is the whole log.
 func OfChain() Subject { return Subject{} }
 
@@ -63,6 +66,9 @@ func (e *Event) subjects() []Subject {
 	}
 	if e.Proposal != (chainhash.Hash{}) {
 		all = append(all, OfProposal(e.Proposal))
+	}
+	if e.Slot != None {
+		all = append(all, OfChanges())
 	}
 	return all
 }

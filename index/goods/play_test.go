@@ -199,6 +199,10 @@ func TestCustody(t *testing.T) {
 	if record.Audits != 1 || record.Receipts != 1 || record.LossReceipts != 1 || record.LossUnits != 100*50_000 || record.FirstAudit == 0 {
 		t.Errorf("the auditor's record is %+v", record)
 	}
+	opened, audited, err := p.index.Attested(0)
+	if err != nil || opened == nil || opened.Kind != KindOpened || audited == nil || audited.Quantity != 100 || len(audited.Backers) != 3 {
+		t.Errorf("attested %+v, %+v, %v", opened, audited, err)
+	}
 	custodian, err := p.index.Custodian(0)
 	p.must(err)
 	if custodian.Suspensions != 1 || custodian.Lifts != 1 || custodian.SuspendedSince != 0 || custodian.SuspendedBlocksBefore == 0 ||

@@ -10,6 +10,35 @@ import (
 	"granary/state"
 )
 
+// Attested gives the lines in which auditors spoke of a receipt: the one that
+// opened it and the last audit; nil where the index has none.
+func (x *Index) Attested(receipt uint64) (opened, audited *Event, err error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s, _, err := get(x.rows, &seenTable, receipt)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opened, err = x.line(s.opened); err != nil {
+		return nil, nil, err
+	}
+	audited, err = x.line(s.audited)
+	return opened, audited, err
+}
+
+// line reads one line of the log, nil for the zero key.
+func (x *Index) line(at logKey) (*Event, error) {
+	if at == (logKey{}) {
+		return nil, nil
+	}
+	raw, err := x.rows.raw(logTable.Key(at))
+	if err != nil {
+		return nil, err
+	}
+	e, err := decodeEvent(at.height, at.seq, raw)
+	return &e, err
+}
+
 // Which narrows a list. None leaves custodian or good open.
 type Which struct {
 	Custodian, Good uint16

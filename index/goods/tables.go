@@ -188,6 +188,19 @@ var (
 	whereTable = kv.Table[uint64, place]{
 		Prefix: 21, AppendKey: appendNumber, ParseKey: parseNumber, AppendValue: appendPlace, ParseValue: parsePlace,
 	}
+	// seenTable: receipt -> the lines in which auditors spoke of it.
+	seenTable = kv.Table[uint64, seen]{
+		Prefix: 22, AppendKey: appendNumber, ParseKey: parseNumber,
+		AppendValue: func(dst []byte, s seen) []byte { return appendLogKey(appendLogKey(dst, s.opened), s.audited) },
+		ParseValue: func(raw []byte) (s seen, err error) {
+			if len(raw) != 16 {
+				return s, errRow("seen")
+			}
+			s.opened, _ = parseLogKey(raw[:8])
+			s.audited, _ = parseLogKey(raw[8:])
+			return s, nil
+		},
+	}
 	// closedTable: closed receipt -> its last form.
 	closedTable = kv.Table[uint64, ended]{
 		Prefix: 9, AppendKey: appendNumber, ParseKey: parseNumber, AppendValue: appendEnded, ParseValue: parseEnded,
@@ -275,6 +288,10 @@ type stratum struct {
 	open, closed uint64
 	quantity     int64
 }
+
+// seen are the lines that opened a receipt and that audited it last; zero where
+// there is none.
+type seen struct{ opened, audited logKey }
 
 // owned is a claim with the custodian that owes it.
 type owned struct {
