@@ -24,15 +24,15 @@ import (
 // reorganisations, and in the end nothing that could be drawn is left.
 // GRANARY_BLOCK_SEEDS says how many histories are played.
 func TestRandomBlocks(t *testing.T) {
-	seeds := 2
+	seeds, blocks := 2, 60
 	if n, err := strconv.Atoi(os.Getenv("GRANARY_BLOCK_SEEDS")); err == nil {
-		seeds = n
+		seeds, blocks = n, 90
 	}
 	taken := map[goods.RecordType]int{}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			w := newLife(t, uint64(seed))
-			w.play(90)
+			w.play(blocks)
 			for kind, n := range w.taken {
 				taken[kind] += n
 			}
