@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"sync"
 
 	"granary/rules/goods"
 	"granary/rules/proof"
@@ -106,24 +107,27 @@ func (c *call) committed(at *state.Header, trees bool, f func(then state.GoodsVi
 		if !tip.Descends(at) {
 			return errorf(CodeInvalidAddress, "Block is not in the active chain any more: begin again")
 		}
+		past := c.server.proofs.get(tip, at)
 		var undos []*state.Undo
-		for h := tip; h.Height >= at.Height; h = h.Parent {
+		for h := tip; past == nil && h.Height >= at.Height; h = h.Parent {
 			undo, err := c.Chain.Undo(h)
 			if err != nil {
 				return errorf(CodeMisc, "The state before block %d cannot be read: %v", h.Height, err)
 			}
 			undos = append(undos, undo)
 		}
-		err := c.Chain.View(func(now *state.Header, v state.View) error {
+		if past == nil && !trees {
+			past = proof.Leaves(undos)
+		}
+		err := c.Chain.View(func(now *state.Header, v state.View) (err error) {
 			if now != tip {
 				return errMoved
 			}
-			if !trees {
-				return f(proof.Leaves(undos).Over(v))
-			}
-			past, err := proof.Rewind(v, undos)
-			if err != nil {
-				return err
+			if past == nil {
+				if past, err = proof.Rewind(v, undos); err != nil {
+					return err
+				}
+				c.server.proofs.put(tip, at, past)
 			}
 			return f(past.Over(v))
 		})
@@ -134,6 +138,29 @@ func (c *call) committed(at *state.Header, trees bool, f func(then state.GoodsVi
 			return err
 		}
 	}
+}
+
+// proofCache keeps the last way back, tree and all: many proofs are asked for
+// at one block, and going back over a full one takes longer than a proof.
+type proofCache struct {
+	mu      sync.Mutex
+	tip, at *state.Header
+	past    *proof.Past
+}
+
+func (p *proofCache) get(tip, at *state.Header) *proof.Past {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tip != tip || p.at != at {
+		return nil
+	}
+	return p.past
+}
+
+func (p *proofCache) put(tip, at *state.Header, past *proof.Past) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tip, p.at, p.past = tip, at, past
 }
 
 // anchor makes the anchor of a block, given the state that it commits to.

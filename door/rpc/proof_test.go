@@ -125,6 +125,10 @@ func TestGoodsProof(t *testing.T) {
 	if f := w.facts(&tip); f.Receipt.Quantity() != 2002 || f.Receipt.Serial != "LOT-2" || f.Receipt.Custodian.Name != w.charter.Custodians[0].Name {
 		t.Errorf("receipt %+v", f.Receipt.Receipt)
 	}
+	var again madeProof
+	if w.must(&again, "getgoodsproof", "[2]"); again != tip {
+		t.Errorf("the same proof made again is %+v, was %+v", again, tip)
+	}
 	chain := w.door.services.Load().Chain
 	for height := opened + 1; height <= tip.Height; height++ {
 		var older madeProof

@@ -61,6 +61,7 @@ type Server struct {
 	notSync  atomic.Bool // initial block download is over, and stays so
 	tip      tipWatch
 	running  running
+	proofs   proofCache
 
 	// busy is held for reading by every call that uses the services, so that
 	// Close can wait for the last of them.
