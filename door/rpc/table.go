@@ -87,7 +87,8 @@ type Method struct {
 func Methods() []Method {
 	families := [][]Method{
 		blockchainMethods(), utxoMethods(), branchMethods(), waitMethods(), controlMethods(),
-		goodsMethods(), proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
+		goodsMethods(), reserveMethods(), historyMethods(), receiptMethods(), claimMethods(), custodianMethods(), attestedMethods(),
+		proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
 		rawTxMethods(), createTxMethods(), utilMethods(),
 	}
 	all := slices.Concat(families...)

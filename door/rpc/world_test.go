@@ -17,6 +17,7 @@ import (
 
 	"granary/base/clock"
 	"granary/chain"
+	history "granary/index/goods"
 	txindex "granary/index/tx"
 	"granary/mempool"
 	"granary/mine/cpu"
@@ -122,11 +123,17 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 	index, err := txindex.Open(txindex.Options{Dir: "txindex", FS: fs, Net: network, CharterID: id})
 	must(err)
 	must(index.Sync(t.Context(), engine, nil))
+	var goods *history.Index
+	if charter != nil {
+		goods, err = history.Open(history.Options{Dir: "goods", FS: fs, Net: network, CharterID: id})
+		must(err)
+		must(goods.Sync(t.Context(), engine, nil))
+	}
 	must(engine.Follow(t.Context(), pool, engine.Tip().Hash, nil))
 	must(engine.Follow(t.Context(), w.door, engine.Tip().Hash, nil))
 	builder := template.NewBuilder(template.Options{Chain: engine, Pool: pool, Rules: rules, Scripts: scripts, Clock: w.clock})
 	w.door.Ready(Services{
-		Chain: engine, Pool: pool, Rules: rules, Clock: w.clock, TxIndex: index,
+		Chain: engine, Pool: pool, Rules: rules, Clock: w.clock, TxIndex: index, Goods: goods,
 		Miner: cpu.NewMiner(cpu.Options{Builder: builder, Chain: engine, Clock: w.clock}),
 	})
 	// Cleanups run in reverse: the door, opened first, would close last.
@@ -134,6 +141,9 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 		w.closeDoor()
 		must(engine.Close())
 		must(index.Close())
+		if goods != nil {
+			must(goods.Close())
+		}
 		scripts.Close()
 		must(st.Close())
 	})

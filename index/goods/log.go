@@ -1,6 +1,7 @@
 package goods
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -149,3 +150,6 @@ func (x *Index) Events(of Subject, before Cursor, count int) (events []Event, mo
 	})
 	return events, more, err
 }
+
+// Equal reports whether two subjects are the same.
+func (s Subject) Equal(t Subject) bool { return s.kind == t.kind && bytes.Equal(s.id, t.id) }

@@ -292,3 +292,15 @@ func (x *Index) Answered(i *Inspection) (audit Event, found bool, err error) {
 	})
 	return audit, found, err
 }
+
+// GoodOf gives the good of a receipt, open or closed; None where the index
+// does not know it.
+func (x *Index) GoodOf(receipt uint64) (uint16, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	at, found, err := get(x.rows, &whereTable, receipt)
+	if !found {
+		return None, err
+	}
+	return at.good, err
+}
