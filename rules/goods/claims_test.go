@@ -228,3 +228,73 @@ func TestProposalsOfClaims(t *testing.T) {
 		}
 	}
 }
+
+// A claim cannot be used in the block that opens it, by its right id and its
+// right token and escrow, whatever the record.
+func TestClaimOfTheSameBlock(t *testing.T) {
+	w := claimsWorld(t)
+	w.mine(100)
+	w.stock(0, goods.Opening{Good: 0, Serial: "A", Quantity: 10_000, Script: keyScript(30)})
+	w.blockOf(w.drawTx(0, 10_000))
+	op, units := w.purse()
+	redeem, _, _ := w.redeemTx(0, 100, 40, op, units)
+	txid := redeem.TxHash()
+	c := &state.Claim{
+		ID: goods.ClaimID(txid), Quantity: 100, FeeBP: 50, Token: wire.OutPoint{Hash: txid}, TokenScript: keyScript(40),
+		Escrow: wire.OutPoint{Hash: txid, Index: 1}, EscrowUnits: redeem.TxOut[1].Value,
+	}
+	id := w.charter.ID()
+	for name, tx := range map[string]*wire.MsgTx{
+		"deliver": goods.DeliverTx(c), "assign": goods.AssignTx(c, keyScript(41)), "settle": goods.SettleTx(c),
+		"lapse": goods.LapseTx(id, c, false), "lapse by token": goods.LapseTx(id, c, true),
+	} {
+		a := w.begin()
+		if err := a.tx(redeem); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.tx(tx); check.CodeOf(err) != goods.CodeClaimUnknown {
+			t.Errorf("%s in the block of the claim: %v", name, err)
+		}
+	}
+	w.blockOf(redeem)
+	if got := w.claim(0); got.ID != c.ID || got.Token != c.Token || got.Escrow != c.Escrow || got.EscrowUnits != c.EscrowUnits {
+		t.Fatalf("the claim is %+v, not %+v", got, c)
+	}
+	w.blockOf(goods.DeliverTx(c))
+	w.check()
+}
+
+// Two hundred claims are tendered by one record of the custodian's seat, and a
+// hundred delivered by one, within its weight.
+func TestMostClaimsOfARecord(t *testing.T) {
+	w := newWorld(t).windowsWorld(func(c *params.Charter) {
+		c.Parameters.DeliveryWindowBlocks, c.Parameters.PickupWindowBlocks = 10, 1
+	})
+	w.mine(100)
+	w.stock(0, goods.Opening{Good: 0, Serial: "A", Quantity: 40_000, Script: keyScript(30)})
+	w.blockOf(w.drawTx(0, 40_000))
+	var txs []*wire.MsgTx
+	op, units := w.purse()
+	for range 200 {
+		var tx *wire.MsgTx
+		tx, op, units = w.redeemTx(0, 100, 40, op, units)
+		txs = append(txs, tx)
+	}
+	w.blockOf(txs...)
+	var numbers []uint64
+	var deliveries []goods.Delivery
+	for i := range uint64(200) {
+		numbers = append(numbers, i)
+		if i < 100 {
+			deliveries = append(deliveries, goods.Delivery{ClaimRef: goods.RefOf(w.claim(i))})
+		}
+	}
+	w.tender(numbers...)
+	if w.standing(0).Untendered != 0 {
+		t.Fatalf("%d claims are untendered", w.standing(0).Untendered)
+	}
+	w.attested(goods.DeliveriesOf(0, w.height+2, deliveries), state.RoleCustodian, 0)
+	if r := w.receipt(0); r.Delivered != 10_000 || r.Owed != 10_000 {
+		t.Fatalf("the receipt is %+v", r)
+	}
+}
