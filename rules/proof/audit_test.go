@@ -160,8 +160,8 @@ func TestContradictions(t *testing.T) {
 	for want, change := range map[string]func(w *world){
 		"custodian 0 holds":           func(w *world) { receipt(w, 4, func(r *state.Receipt) { r.Free++ }) },
 		"what stops counting":         func(w *world) { receipt(w, 990, func(r *state.Receipt) { r.ValidUntil++ }) },
-		"what receipts owe":           func(w *world) { claim(w, 0, func(c *state.Claim) { c.Quantity++ }) },
-		"what receipts owe ":          func(w *world) { claim(w, 2, func(c *state.Claim) { c.Receipt++ }) },
+		"what receipts owe":           func(w *world) { claim(w, 3, func(c *state.Claim) { c.Quantity++ }) },
+		"what receipts owe ":          func(w *world) { claim(w, 3, func(c *state.Claim) { c.Receipt++ }) },
 		"what receipts owe  ":         func(w *world) { claim(w, 2, func(c *state.Claim) { c.Custodian ^= 1 }) },
 		"the escrows of all claims":   func(w *world) { claim(w, 0, func(c *state.Claim) { c.EscrowUnits++ }) },
 		"the outpoints are not":       func(w *world) { claim(w, 0, func(c *state.Claim) { c.Token.Index++ }) },
