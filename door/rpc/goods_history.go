@@ -49,7 +49,7 @@ func cursorOf(text string) (history.Cursor, error) {
 func cursorText(height int32, place uint32) string { return fmt.Sprintf("%d:%d", height, place) }
 
 // eventHelp explains the events of an answer.
-const eventHelp = "Events have height, event (the word for what happened) and, where they apply: txid, seat (who acted), receipt, claim, custodian, auditor, slot, good, quantity (in measure), amount and fee (coins), value (coins, at the par in force), stated (measures that an audit misses), document and proposal (hex), until (a height), attested (who stood behind it, with the heights), label."
+const eventHelp = "Events have height, event (the word for what happened) and, where they apply: txid, seat (who acted), receipt, claim, custodian, auditor, slot, good, quantity (in measure), amount and fee (coins), value (coins, at the par in force), stated (measures that an audit misses), document and proposal (hex), until (a height: of an attestation its last, of a tender the deadline, of a change the first), observed (the height at which an audit saw the goods), attested (who stood behind it, with the heights), label."
 
 // events gives a page of a history as JSON, the newest first, and the cursor
 // of the next page, "" on the last.
@@ -96,7 +96,8 @@ func (b *book) event(e *history.Event) object {
 	add(e.Units != 0 || e.Kind == history.KindDebt, "amount", amount(e.Units))
 	add(e.Kind == history.KindDebt, "before", amount(e.Stated))
 	add(e.FeeUnits != 0, "fee", amount(e.FeeUnits))
-	add(e.Until != 0, "until", e.Until)
+	add(e.Until != 0 && e.Kind != history.KindAudited, "until", e.Until)
+	add(e.Kind == history.KindAudited, "observed", e.Until)
 	add(e.Document != chainhash.Hash{}, "document", hexOf(e.Document[:]))
 	add(e.Proposal != chainhash.Hash{}, "proposal", hexOf(e.Proposal[:]))
 	add(len(e.Backers) > 0, "attested", b.backers(e.Backers))
@@ -224,7 +225,7 @@ func (c *call) historySubject(b *book) (of history.Subject, err error) {
 		}
 		return history.OfReceipt(number), nil
 	case "custodian", "auditor":
-		if id.IsNull() {
+		if id.absent() {
 			return of, errorf(CodeInvalidParameter, "id must be the name or index of the %s", subject)
 		}
 		if subject == "custodian" {

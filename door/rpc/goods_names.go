@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"granary/params"
 	"granary/rules/goods"
 	"granary/state"
 )
@@ -71,6 +72,18 @@ func readBook(tip *state.Header, v state.View) (*book, error) {
 func (b *book) custodian(index uint16) string { return nameAt(b.custodians, index) }
 func (b *book) auditor(index uint16) string   { return nameAt(b.auditors, index) }
 
+// parameters gives those in force; before block 1 the charter's.
+func (c *call) parameters(v state.View) (params.Parameters, error) {
+	value, err := v.Goods(state.KeyParameters())
+	if err == nil && value == nil {
+		return c.Rules.Charter.Parameters, nil
+	}
+	if err != nil {
+		return params.Parameters{}, err
+	}
+	return params.DecodeParameters(value)
+}
+
 // stands reports whether a custodian's receipts may count.
 func (b *book) stands(custodian uint16) bool {
 	return int(custodian) < len(b.counts) && b.counts[custodian]
@@ -94,7 +107,7 @@ func (b *book) good(index uint16) (code, measure string) {
 // goodArg reads a good given by code or index; none is absent.
 func (c *call) goodArg(name string, b *book, none uint16) (uint16, error) {
 	v := c.arg(name)
-	if v.IsNull() {
+	if v.absent() {
 		return none, nil
 	}
 	for i, good := range b.goods {
@@ -104,6 +117,10 @@ func (c *call) goodArg(name string, b *book, none uint16) (uint16, error) {
 	}
 	return indexArg(v, name, len(b.goods))
 }
+
+// absent reports an argument that was left out, or is "" so that those behind
+// it can be given.
+func (v Value) absent() bool { return v.IsNull() || v.kind == String && v.text == "" }
 
 // custodianArg reads a custodian given by index or name.
 func (c *call) custodianArg(name string, b *book, none uint16) (uint16, error) {
@@ -116,7 +133,7 @@ func (c *call) auditorArg(name string, b *book, none uint16) (uint16, error) {
 }
 
 func personArg(v Value, name string, people []string, none uint16) (uint16, error) {
-	if v.IsNull() {
+	if v.absent() {
 		return none, nil
 	}
 	for i, person := range people {

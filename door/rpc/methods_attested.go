@@ -58,11 +58,11 @@ func listAttestations(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.arg("auditor").IsNull() {
+	if !c.arg("auditor").absent() {
 		return c.attestationsOf(count)
 	}
 	var from []byte
-	one := !c.arg("proposal").IsNull()
+	one := !c.arg("proposal").absent()
 	if one || c.text("from", "") != "" {
 		name := "from"
 		if one {
@@ -76,7 +76,7 @@ func listAttestations(c *call) (any, error) {
 	}
 	var out object
 	err = c.goodsView(func(b *book, v state.View) error {
-		out, err = b.liveProposals(v, from, one, count)
+		out, err = c.liveProposals(b, v, from, one, count)
 		return err
 	})
 	return out, err
@@ -98,7 +98,7 @@ func (c *call) attestationsOf(count int) (any, error) {
 	var quorum int64
 	err = c.goodsView(func(found *book, v state.View) error {
 		b = found
-		p, err := goods.ReadParameters(v)
+		p, err := c.parameters(v)
 		if err != nil {
 			return err
 		}
@@ -128,8 +128,8 @@ func (c *call) attestationsOf(count int) (any, error) {
 }
 
 // liveProposals lists proposals with attestations that the state remembers.
-func (b *book) liveProposals(v state.View, from []byte, one bool, count int) (object, error) {
-	p, err := goods.ReadParameters(v)
+func (c *call) liveProposals(b *book, v state.View, from []byte, one bool, count int) (object, error) {
+	p, err := c.parameters(v)
 	if err != nil {
 		return nil, err
 	}

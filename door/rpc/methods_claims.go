@@ -16,7 +16,7 @@ func claimMethods() []Method {
 			Summary: "Lists claims on goods by number.",
 			Detail:  claimHelp,
 			Params: []Param{
-				{Name: "custodian", Type: Anything, Optional: true, Help: "Only those that this custodian owes (name or index)."},
+				{Name: "custodian", Type: Anything, Optional: true, Help: `Only those that this custodian owes (name or index); "" for any.`},
 				statusParam(),
 				{Name: "from", Type: Integer, Optional: true, Default: "0", Help: "The first number."},
 				pageParam(),

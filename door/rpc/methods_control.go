@@ -40,7 +40,7 @@ func controlMethods() []Method {
 		{
 			Name: "getindexinfo", Family: familyControl,
 			Summary: "Tells how far the optional indexes have come.",
-			Params:  []Param{{Name: "index_name", Type: Text, Optional: true, Help: "Only this one: txindex."}},
+			Params:  []Param{{Name: "index_name", Type: Text, Optional: true, Help: "Only this one: txindex or goods."}},
 			Result:  "An object by index: synced, best_block_height.",
 			run:     getIndexInfo,
 		},
@@ -113,6 +113,12 @@ func getIndexInfo(c *call) (any, error) {
 		_, height := c.TxIndex.Tip()
 		out = append(out, member{"txindex", object{
 			{"synced", c.indexSynced(c.Chain.Tip())}, {"best_block_height", height},
+		}})
+	}
+	if name := c.text("index_name", "goods"); c.Goods != nil && name == "goods" {
+		hash, height := c.Goods.Tip()
+		out = append(out, member{"goods", object{
+			{"synced", hash == c.Chain.Tip().Hash}, {"best_block_height", height},
 		}})
 	}
 	return out, nil

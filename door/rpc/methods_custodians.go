@@ -19,7 +19,7 @@ func custodianMethods() []Method {
 			Name: "listcustodians", Family: familyGoods,
 			Summary: "Lists the custodians: how they stand and how they did.",
 			Detail:  recordHelp,
-			Result:  "An array of objects: custodian (index), name, suspended, default, counts, debt, bonds, value and whole_value (coins), untendered_claims, record, label.",
+			Result:  "An array of objects: custodian (index), name, suspended, default, counts, debt, bond_total, value and whole_value (coins), untendered_claims, record, label.",
 			run:     listCustodians,
 		},
 		{
@@ -102,7 +102,7 @@ func getCustodian(c *call) (any, error) {
 		if s == nil {
 			return errorf(CodeInvalidAddress, "there is no custodian %d", index)
 		}
-		p, err := goods.ReadParameters(v)
+		p, err := c.parameters(v)
 		if err != nil {
 			return err
 		}

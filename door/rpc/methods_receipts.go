@@ -18,8 +18,8 @@ func receiptMethods() []Method {
 			Summary: "Lists warehouse receipts by number.",
 			Detail:  receiptHelp,
 			Params: []Param{
-				{Name: "custodian", Type: Anything, Optional: true, Help: "Only those of this custodian (name or index)."},
-				{Name: "good", Type: Anything, Optional: true, Help: "Only those of this good (code or index)."},
+				{Name: "custodian", Type: Anything, Optional: true, Help: `Only those of this custodian (name or index); "" for any.`},
+				{Name: "good", Type: Anything, Optional: true, Help: `Only those of this good (code or index); "" for any.`},
 				statusParam(),
 				{Name: "from", Type: Integer, Optional: true, Default: "0", Help: "The first number."},
 				pageParam(),

@@ -41,7 +41,7 @@ func getReserve(c *call) (any, error) {
 		if err != nil {
 			return err
 		}
-		p, err := goods.ReadParameters(v)
+		p, err := c.parameters(v)
 		if err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func (b *book) reserveOfCustodians(v state.View, holdings []holdingAt) (list []o
 		bondUnits += s.BondUnits()
 		counting[index] = s.Counts()
 		holds := []object{}
-		for _, h := range holdings {
-			if h.custodian == index && int(h.good) < len(b.goods) {
+		for ; len(holdings) > 0 && holdings[0].custodian == index; holdings = holdings[1:] {
+			if h := &holdings[0]; int(h.good) < len(b.goods) {
 				holds = append(holds, holdingJSON(b.goods[h.good], h.Holding, s.Counts()))
 			}
 		}
@@ -162,21 +162,26 @@ func holdingJSON(good *goods.Good, h state.Holding, counts bool) object {
 	}
 }
 
+// goodSums are what custodians hold of a good together.
+type goodSums struct{ whole, free, counted, value, wholeValue state.Sum }
+
 // reserveOfGoods sums the holdings by good.
 func (b *book) reserveOfGoods(holdings []holdingAt, counting map[uint16]bool) []object {
+	sums := make([]goodSums, len(b.goods))
+	for _, h := range holdings {
+		if int(h.good) >= len(sums) {
+			continue
+		}
+		s, good := &sums[h.good], b.goods[h.good]
+		s.whole, s.free = s.whole.Add(h.Whole), s.free.Add(h.Free)
+		s.wholeValue = s.wholeValue.Add(good.HighUnits(h.Whole))
+		if counting[h.custodian] {
+			s.counted, s.value = s.counted.Add(h.Counted), s.value.Add(good.LowUnits(h.Counted))
+		}
+	}
 	list := []object{}
 	for i, good := range b.goods {
-		whole, free, counted, value, wholeValue := state.Sum{}, state.Sum{}, state.Sum{}, state.Sum{}, state.Sum{}
-		for _, h := range holdings {
-			if int(h.good) != i {
-				continue
-			}
-			whole, free = whole.Add(h.Whole), free.Add(h.Free)
-			wholeValue = wholeValue.Add(good.HighUnits(h.Whole))
-			if counting[h.custodian] {
-				counted, value = counted.Add(h.Counted), value.Add(good.LowUnits(h.Counted))
-			}
-		}
+		s := &sums[i]
 		o := object{
 			{"good", good.Code},
 			{"name", good.Name},
@@ -184,11 +189,11 @@ func (b *book) reserveOfGoods(holdings []holdingAt, counting map[uint16]bool) []
 			{"par_num", good.ParNum},
 			{"par_den", good.ParDen},
 			{"haircut_bp", good.HaircutBP},
-			{"whole", whole.Units()},
-			{"free", free.Units()},
-			{"counted", counted.Units()},
-			{"value", amount(value.Units())},
-			{"whole_value", amount(wholeValue.Units())},
+			{"whole", s.whole.Units()},
+			{"free", s.free.Units()},
+			{"counted", s.counted.Units()},
+			{"value", amount(s.value.Units())},
+			{"whole_value", amount(s.wholeValue.Units())},
 		}
 		if p := good.Pending; p != nil {
 			o = append(o, member{"pending_par_num", p.ParNum}, member{"pending_par_den", p.ParDen})

@@ -39,10 +39,16 @@ func TestTranscripts(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			var charter *params.Charter
-			if strings.HasPrefix(filepath.Base(file), "goods") {
+			switch name := filepath.Base(file); {
+			case strings.HasPrefix(name, "goods_play"):
+				charter = playCharter(t)
+			case strings.HasPrefix(name, "goods"):
 				charter = testCharter(t)
 			}
 			s := &transcript{world: newWorld(t, charter), vars: map[string]string{}, tried: tried}
+			if charter != nil {
+				s.people = newPeople(s.world, charter)
+			}
 			datadriven.RunTest(t, file, s.run)
 		})
 	}
@@ -55,8 +61,9 @@ func TestTranscripts(t *testing.T) {
 
 type transcript struct {
 	*world
-	vars  map[string]string
-	tried map[string]bool
+	people *people // on a chain with a charter
+	vars   map[string]string
+	tried  map[string]bool
 }
 
 func (s *transcript) run(t *testing.T, d *datadriven.TestData) string {
@@ -68,6 +75,9 @@ func (s *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "rpc":
 			answer = s.rpc(t, line)
+		case "play":
+			s.people.play(line)
+			answer = "ok"
 		case "sign":
 			op := 0x51
 			d.MaybeScanArgs(t, "op", &op)
