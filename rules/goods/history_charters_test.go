@@ -17,17 +17,21 @@ type variant struct {
 }
 
 var variants = []variant{
-	{name: "short", charter: shortCharter, blocks: 45},
-	{name: "shorter", charter: shorterCharter, blocks: 45},
-	{name: "short", charter: shortCharter, blocks: 45},
-	{name: "odd", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 400) }, blocks: 25},
-	{name: "short", charter: shortCharter, blocks: 110},
-	{name: "demo", charter: demoCharter, blocks: 60},
-	{name: "shorter", charter: shorterCharter, blocks: 45},
+	{name: "short", charter: shortCharter, blocks: 38},
+	{name: "shorter", charter: shorterCharter, blocks: 38},
+	{name: "short", charter: shortCharter, blocks: 38},
+	{name: "odd", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 400) }, blocks: 20},
+	{name: "short", charter: shortCharter, blocks: 100},
+	{name: "demo", charter: demoCharter, blocks: 50},
+	{name: "shorter", charter: shorterCharter, blocks: 38},
 	{name: "flood", charter: floodCharter, blocks: 45, moods: map[string]int{"redeem": 16, "reclaim": 8, "settle": 0, "deliver": 0, "lazy": 100}},
-	{name: "short", charter: shortCharter, blocks: 45},
-	{name: "odd, with a cap", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 200*params.UnitsPerCoin) }, blocks: 25},
-	{name: "dear", charter: dearCharter, blocks: 40, grants: 6, huge: true, moods: map[string]int{"reclaim": 16, "settle": 8, "lazy": 100}},
+	{name: "short", charter: shortCharter, blocks: 38},
+	{name: "odd, with a cap", charter: func(t testing.TB) *params.Charter { return oddCharter(t, 200*params.UnitsPerCoin) }, blocks: 20},
+	{name: "short", charter: shortCharter, blocks: 38},
+	{name: "shorter", charter: shorterCharter, blocks: 38},
+	{name: "dear", charter: dearCharter, blocks: 70, grants: 24, huge: true, moods: map[string]int{
+		"reclaim": 20, "settle": 12, "lazy": 100, "receive": 8, "draw": 1, "redeem": 1, "act": 3, "amend": 4, "bond": 0, "unbond": 0, "reseat": 1,
+	}},
 }
 
 func checked(t testing.TB, c params.Charter) *params.Charter {
@@ -74,12 +78,12 @@ func shortCharter(t testing.TB) *params.Charter {
 	c.Parameters = params.Parameters{
 		MinCoverageBP: 10_500, MinerShareBP: 100, BlockReleaseCapUnits: 40 * coin, QuorumAuditors: 2,
 		DeliveryWindowBlocks: 4, PickupWindowBlocks: 3, GraceWindowBlocks: 2, AttestationLifeBlocks: 20, AmendmentDelayBlocks: 12,
-		RedemptionFeeBP: 50, MinDrawUnits: coin / 100, UnbondedAllowanceUnits: 60 * coin, BondRatioBP: 1_000, PenaltyBP: 1_000,
+		RedemptionFeeBP: 50, MinDrawUnits: coin / 100, UnbondedAllowanceUnits: 20 * coin, BondRatioBP: 1_000, PenaltyBP: 1_000,
 	}
 	c.Low = params.Parameters{
 		MinCoverageBP: 10_000, MinerShareBP: 0, BlockReleaseCapUnits: coin, QuorumAuditors: 1,
 		DeliveryWindowBlocks: 2, PickupWindowBlocks: 1, GraceWindowBlocks: 1, AttestationLifeBlocks: 10, AmendmentDelayBlocks: 4,
-		RedemptionFeeBP: 0, MinDrawUnits: 1, UnbondedAllowanceUnits: 10 * coin, BondRatioBP: 0, PenaltyBP: 0,
+		RedemptionFeeBP: 0, MinDrawUnits: 1, UnbondedAllowanceUnits: 0, BondRatioBP: 0, PenaltyBP: 0,
 	}
 	c.High = params.Parameters{
 		MinCoverageBP: 13_000, MinerShareBP: 1_000, BlockReleaseCapUnits: 100 * coin, QuorumAuditors: 4,
@@ -100,7 +104,7 @@ func shorterCharter(t testing.TB) *params.Charter {
 	p := &c.Parameters
 	p.QuorumAuditors, p.PenaltyBP, p.MinerShareBP, p.BondRatioBP = 1, 0, 0, 3_000
 	p.DeliveryWindowBlocks, p.PickupWindowBlocks, p.GraceWindowBlocks, p.AmendmentDelayBlocks = 6, 1, 1, 12
-	p.UnbondedAllowanceUnits = 30 * params.UnitsPerCoin
+	p.UnbondedAllowanceUnits = 8 * params.UnitsPerCoin
 	return checked(t, c)
 }
 
@@ -116,7 +120,7 @@ func floodCharter(t testing.TB) *params.Charter {
 }
 
 // dearCharter has goods of which one receipt may be worth all coins, and a
-// penalty that lets debts meet 2^63 - 1.
+// penalty and pars that rise until values and debts meet 2^63 - 1.
 func dearCharter(t testing.TB) *params.Charter {
 	c := *shortCharter(t)
 	c.Goods = slices.Clone(c.Goods)
@@ -126,7 +130,8 @@ func dearCharter(t testing.TB) *params.Charter {
 	for i := range c.Custodians {
 		c.Custodians[i].Allowances = []params.Allowance{{Good: 0, Limit: 1<<63 - 1}, {Good: 1, Limit: 1<<63 - 1}}
 	}
-	c.Parameters.PenaltyBP, c.High.PenaltyBP = 1_000_000, 1_000_000
+	c.Parameters.PenaltyBP, c.Low.PenaltyBP, c.High.PenaltyBP = 1_000_000, 1_000_000, 1_000_000
 	c.Parameters.BondRatioBP, c.Parameters.MinDrawUnits = 0, 1
+	c.Parameters.DeliveryWindowBlocks, c.Parameters.AmendmentDelayBlocks = 2, 4
 	return checked(t, c)
 }

@@ -12,8 +12,9 @@ import (
 // rare is how seldom something is, by the mood of the history.
 func (h *history) rare(n int, mood string) int { return max(1, n*2/h.moods[mood]) }
 
-// transaction makes one, often nearly right; nil where nothing fits.
-func (h *history) transaction(m *model) *wire.MsgTx {
+// transaction makes one, often nearly right, with the model's verdict; nil
+// where nothing fits.
+func (h *history) transaction(m *model) *trial {
 	choices := []struct {
 		weight int
 		mood   string
@@ -50,9 +51,13 @@ func (h *history) transaction(m *model) *wire.MsgTx {
 			if d == nil || len(d.ins) == 0 {
 				break
 			}
-			msg := h.finish(m, d)
-			if m.judge(m.view(msg)) == "" || h.chance(3) {
-				return msg
+			tx := m.view(h.finish(m, d))
+			code := m.judge(tx)
+			if tx.left() < 0 && code != "goods-amount" { // not a transaction by Bitcoin's rules
+				break
+			}
+			if code == "" || h.chance(3) {
+				return &trial{tx, code}
 			}
 			break
 		}
@@ -65,6 +70,11 @@ func (h *history) finish(m *model, d *draft) *wire.MsgTx {
 	if h.chance(7) {
 		before := draft{ins: slices.Clone(d.ins), outs: slices.Clone(d.outs), body: d.body}
 		h.mutate(m, d)
+		if coins := coinsOf(m, ""); d.left() < 0 && len(coins) > 0 {
+			if c := pick(h, coins); !d.spends(c.op) {
+				d.ins = append(d.ins, draftIn{coin: c})
+			}
+		}
 		if len(d.ins) == 0 || d.left() < 0 {
 			d = &before
 		}
@@ -119,6 +129,9 @@ func (h *history) anyRecord() string {
 	script := recordForm(pick(h, []string{
 		"", "00", "01", "0100", "02", "ff", "14", strings.Repeat("07", 1+h.rng.IntN(400)), strings.Repeat("00", 8_001), strings.Repeat("01", 8_002),
 	}))
+	if h.chance(60) {
+		script = recordForm(strings.Repeat("00", 65_530+h.rng.IntN(4)))
+	}
 	switch h.rng.IntN(8) {
 	case 0:
 		return script + "51"

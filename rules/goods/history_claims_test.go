@@ -127,14 +127,20 @@ func (h *history) reclaim(m *model) *draft {
 	quantity := h.near(r.undrawn, m.goods[r.good].minRedemption)
 	d.body = "05" + nameHex(r.number, r.id) + leBig(8, held(quantity))
 	d.out(0, h.someScript())
+	if left := d.left(); h.variant.huge && left > 0 { // what is needed for the next one
+		d.out(left, r.script)
+	}
 	h.fund(d, coins)
 	return d
 }
 
 // near is a quantity of what is there: all, the minimum, between, or one off.
 func (h *history) near(there, least *big.Int) *big.Int {
-	if h.variant.name == "flood" {
+	switch {
+	case h.variant.name == "flood":
 		return least
+	case h.variant.huge && !h.chance(4):
+		return there
 	}
 	v := h.below(there)
 	switch h.rng.IntN(8) {

@@ -82,7 +82,7 @@ func (h *history) unbond(m *model) *draft {
 func (h *history) spendBonds(m *model, d *draft, c *modelCustodian, amount *big.Int) *big.Int {
 	sum := new(big.Int)
 	for _, b := range c.bonds {
-		if sum.Cmp(amount) >= 0 && !h.chance(25) || h.chance(60) {
+		if sum.Cmp(amount) >= 0 && !h.chance(25) || h.chance(30) {
 			break
 		}
 		d.in(m, b.out)
@@ -208,11 +208,15 @@ func (h *history) amendParameters(m *model) string {
 func (h *history) amendGoods(m *model) string {
 	body, n := "", int64(0)
 	for i := range m.goods {
-		if !h.chance(5) {
+		if !h.chance(5) && (!h.variant.huge || h.chance(4)) {
 			continue
 		}
 		g := m.goods[i]
-		switch h.rng.IntN(12) {
+		kind := h.rng.IntN(12)
+		if h.variant.huge && !h.chance(4) {
+			kind = 5
+		}
+		switch kind {
 		case 0:
 			g.haircut = h.rng.Int64N(10_001)
 		case 1:
@@ -225,7 +229,7 @@ func (h *history) amendGoods(m *model) string {
 			g.num, g.den = times(g.num, big.NewInt(3)), plus(times(g.den, big.NewInt(3)), big.NewInt(h.rng.Int64N(3)))
 		case 5:
 			g.num = times(g.num, big.NewInt(2))
-			if h.chance(3) {
+			if h.chance(12) {
 				g.num = plus(g.num, big.NewInt(1))
 			}
 		case 6:
@@ -247,7 +251,11 @@ func (h *history) amendGoods(m *model) string {
 		if h.chance(6) {
 			g = h.badGood(m, g)
 		}
-		body += le(2, int64(len(m.goods))) + g.bytes()
+		body += le(2, int64(len(m.goods)+boolToInt(h.chance(12)))) + g.bytes()
+		n++
+	}
+	if h.chance(60) { // one twice
+		body += le(2, int64(len(m.goods)-1)) + m.goods[len(m.goods)-1].bytes()
 		n++
 	}
 	return le(2, n) + body
@@ -300,8 +308,8 @@ var badNames = []string{"", " a", "a ", "a\x00", "a\u00ad", "a\u200b", "\xff", "
 
 func (h *history) amendAllowances(m *model) string {
 	body, n := "", int64(0)
-	for c := range len(m.custody) + boolToInt(h.chance(60)) {
-		for g := range len(m.goods) + boolToInt(h.chance(60)) {
+	for c := range len(m.custody) + boolToInt(h.chance(8)) {
+		for g := range len(m.goods) + boolToInt(h.chance(8)) {
 			if !h.chance(14) {
 				continue
 			}
@@ -319,8 +327,13 @@ func (h *history) amendAllowances(m *model) string {
 func (h *history) amendMembers(m *model) (custodians, auditors string, members int64) {
 	name := func(role string, n int64) string {
 		text := role + " " + string(rune('A'+n))
-		if h.chance(30) {
-			text = pick(h, append(badNames, "North silo", "First auditor"))
+		switch h.rng.IntN(30) {
+		case 0:
+			text = pick(h, badNames)
+		case 1:
+			text = "North silo"
+		case 2:
+			text = "First auditor"
 		}
 		return shortHex(hex.EncodeToString([]byte(text)))
 	}
@@ -330,7 +343,14 @@ func (h *history) amendMembers(m *model) (custodians, auditors string, members i
 		list := ""
 		for g := range m.goods {
 			if h.chance(2) || goods == 0 && g == len(m.goods)-1 && !h.chance(20) {
-				list += le(2, int64(g)) + le(8, h.rng.Int64N(3_000_000)+int64(boolToInt(!h.chance(200))))
+				good, limit := int64(g), 1+h.rng.Int64N(3_000_000)
+				switch h.rng.IntN(60) {
+				case 0:
+					limit = 0
+				case 1:
+					good = h.rng.Int64N(int64(len(m.goods)) + 2)
+				}
+				list += le(2, good) + le(8, limit)
 				goods++
 			}
 		}

@@ -27,8 +27,13 @@ type draftOut struct {
 	script string
 }
 
+// spends tells whether the coin comes in already.
+func (d *draft) spends(op wire.OutPoint) bool {
+	return slices.ContainsFunc(d.ins, func(i draftIn) bool { return i.coin.op == op })
+}
+
 func (d *draft) in(m *model, op wire.OutPoint) *draft {
-	if c := m.coin(op); c != nil && !slices.ContainsFunc(d.ins, func(i draftIn) bool { return i.coin.op == op }) {
+	if c := m.coin(op); c != nil && !d.spends(op) {
 		d.ins = append(d.ins, draftIn{coin: *c})
 	}
 	return d
@@ -101,7 +106,7 @@ func (h *history) fund(d *draft, coins []modelCoin) bool {
 			break
 		}
 		c := coins[(at+i)%len(coins)]
-		if c.units.Sign() > 0 && !slices.ContainsFunc(d.ins, func(in draftIn) bool { return in.coin.op == c.op }) {
+		if c.units.Sign() > 0 && !d.spends(c.op) {
 			d.ins = append(d.ins, draftIn{coin: c})
 		}
 	}
@@ -230,7 +235,7 @@ func (h *history) mutateInput(m *model, d *draft) {
 			return
 		}
 		c := pick(h, coins)
-		if slices.ContainsFunc(d.ins, func(in draftIn) bool { return in.coin.op == c.op }) {
+		if d.spends(c.op) {
 			return
 		}
 		if h.chance(2) {

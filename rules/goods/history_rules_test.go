@@ -62,10 +62,13 @@ func (c *chain) judge(h *history, next *model, trials []trial, subsidy int64) *w
 		if i > 0 && trials[i-1].code != "" {
 			a = again()
 		}
-		h.verdict(next.height, a.tx(trial.msg), trial.code, trial.msg)
-		c.decodes(h, next, trial.msg)
+		h.verdict(next.height, a.tx(trial.tx.msg), trial.code, trial.tx.msg)
+		c.decodes(h, next, trial.tx.msg)
+		if rec := trial.tx.rec; rec != nil && trial.code != "" {
+			h.run.refused[rec.name()+" "+trial.code]++
+		}
 		if trial.code == "" {
-			accepted = append(accepted, trial.msg)
+			accepted = append(accepted, trial.tx.msg)
 		}
 	}
 	a = again()
@@ -107,7 +110,7 @@ func (c *chain) decodes(h *history, next *model, msg *wire.MsgTx) {
 func (c *chain) compare(h *history, want map[string]string) chainhash.Hash {
 	h.t.Helper()
 	c.sort()
-	if h.chance(8) {
+	if h.chance(12) {
 		c.w.check()
 	}
 	have := 0
@@ -133,7 +136,7 @@ func (c *chain) compare(h *history, want map[string]string) chainhash.Hash {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if h.chance(5) {
+	if h.chance(7) {
 		if built := modelRoot(want); root != built {
 			h.t.Fatalf("seed %d height %d: root %x, the model says %x", h.seed, c.w.height, root, built)
 		}
