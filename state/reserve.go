@@ -13,6 +13,7 @@ type Holding struct {
 	Whole   int64 // undrawn + free + owed
 	Free    int64 // free, of every receipt
 	Counted int64 // free, of receipts that are not too old
+	Claimed int64 // owed to redemptions
 }
 
 // Encode gives the canonical value under KeyHolding, nil where all is 0.
@@ -20,8 +21,8 @@ func (h Holding) Encode() []byte {
 	if h == (Holding{}) {
 		return nil
 	}
-	b := make([]byte, 0, 24)
-	for _, v := range []int64{h.Whole, h.Free, h.Counted} {
+	b := make([]byte, 0, 32)
+	for _, v := range []int64{h.Whole, h.Free, h.Counted, h.Claimed} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	return b
@@ -34,8 +35,8 @@ func DecodeHolding(value []byte) (Holding, error) {
 		return h, nil
 	}
 	b := NewByteReader(value)
-	h = Holding{b.Int64(), b.Int64(), b.Int64()}
-	if !b.Done() || h.Counted > h.Free || h.Free > h.Whole || h == (Holding{}) {
+	h = Holding{b.Int64(), b.Int64(), b.Int64(), b.Int64()}
+	if !b.Done() || h.Counted > h.Free || h.Free > h.Whole || h.Claimed > h.Whole-h.Free || h == (Holding{}) {
 		return h, fmt.Errorf("stored holding %x is damaged", value)
 	}
 	return h, nil
@@ -77,19 +78,19 @@ func (s Sum) Units() int64 {
 	return int64(s.Lo)
 }
 
-// Reserve holds the two sums over custodians of the value of free measures: of
+// Reserve holds the sums over custodians of the value of free measures: of
 // receipts that count (R of the goods rules), and of all open receipts of
-// custodians not in default (D).
-type Reserve struct{ Counted, All Sum }
+// custodians not in default (D); and of what redemptions took from the latter (C).
+type Reserve struct{ Counted, All, Claimed Sum }
 
-// Encode gives the canonical value under KeyReserve, nil where both are 0:
-// two numbers of 16 bytes, little-endian.
+// Encode gives the canonical value under KeyReserve, nil where all are 0:
+// three numbers of 16 bytes, little-endian.
 func (r Reserve) Encode() []byte {
 	if r == (Reserve{}) {
 		return nil
 	}
-	b := make([]byte, 0, 32)
-	for _, v := range []uint64{r.Counted.Lo, r.Counted.Hi, r.All.Lo, r.All.Hi} {
+	b := make([]byte, 0, 48)
+	for _, v := range []uint64{r.Counted.Lo, r.Counted.Hi, r.All.Lo, r.All.Hi, r.Claimed.Lo, r.Claimed.Hi} {
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
 	return b
@@ -102,7 +103,7 @@ func DecodeReserve(value []byte) (Reserve, error) {
 		return r, nil
 	}
 	b := NewByteReader(value)
-	for _, v := range []*uint64{&r.Counted.Lo, &r.Counted.Hi, &r.All.Lo, &r.All.Hi} {
+	for _, v := range []*uint64{&r.Counted.Lo, &r.Counted.Hi, &r.All.Lo, &r.All.Hi, &r.Claimed.Lo, &r.Claimed.Hi} {
 		*v = b.U64()
 	}
 	if !b.Done() || r == (Reserve{}) {

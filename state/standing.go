@@ -18,10 +18,11 @@ type Bond struct {
 // Standing is how a custodian stands: whether its receipts count, what it
 // owes, its bonds, and the value of what it holds. Every custodian has one.
 type Standing struct {
-	Suspended bool
-	Defaulted bool  // in default, for good
-	DebtUnits int64 // saturates at 2^63-1
-	DefaultAt int32 // the height at which default comes unless bonds cover the debt before; 0: none
+	Suspended   bool
+	SuspendedAt int32 // the height of the last act that suspended it; 0: not suspended
+	Defaulted   bool  // in default, for good
+	DebtUnits   int64 // saturates at 2^63-1
+	DefaultAt   int32 // the height at which default comes unless bonds cover the debt before; 0: none
 
 	Untendered uint64 // open claims that no tender named yet
 
@@ -33,11 +34,19 @@ type Standing struct {
 	// The value of what it holds, summed over its goods (goods-rules, Reserve):
 	Counted Sum // free measures that are not too old, at the lower par
 	All     Sum // free measures, at the higher par
+	Claimed Sum // measures owed to redemptions, at the higher par
 	Whole   Sum // all measures, at the higher par
 }
 
 // Counts reports whether the custodian's receipts may count.
 func (s *Standing) Counts() bool { return !s.Suspended && !s.Defaulted }
+
+// Suspend suspends the custodian at height, again where it is: what was said
+// of its suspension before is void.
+func (s *Standing) Suspend(height int32) { s.Suspended, s.SuspendedAt = true, height }
+
+// Lift ends a suspension.
+func (s *Standing) Lift() { s.Suspended, s.SuspendedAt = false, 0 }
 
 // BondUnits is the sum of its bonds.
 func (s *Standing) BondUnits() int64 {
@@ -63,7 +72,8 @@ func (s *Standing) Encode() []byte {
 	if s.Defaulted {
 		flags |= flagDefaulted
 	}
-	b := binary.LittleEndian.AppendUint64([]byte{flags}, uint64(s.DebtUnits))
+	b := binary.LittleEndian.AppendUint32([]byte{flags}, uint32(s.SuspendedAt))
+	b = binary.LittleEndian.AppendUint64(b, uint64(s.DebtUnits))
 	b = binary.LittleEndian.AppendUint32(b, uint32(s.DefaultAt))
 	b = binary.LittleEndian.AppendUint64(b, s.Untendered)
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.AnnouncedUnits))
@@ -74,7 +84,7 @@ func (s *Standing) Encode() []byte {
 		b = appendOutPoint(b, s.Bonds[i].Out)
 		b = binary.LittleEndian.AppendUint64(b, uint64(s.Bonds[i].Units))
 	}
-	for _, v := range []Sum{s.Counted, s.All, s.Whole} {
+	for _, v := range []Sum{s.Counted, s.All, s.Claimed, s.Whole} {
 		b = binary.LittleEndian.AppendUint64(b, v.Lo)
 		b = binary.LittleEndian.AppendUint64(b, v.Hi)
 	}
@@ -87,15 +97,16 @@ func DecodeStanding(value []byte) (*Standing, error) {
 	s := &Standing{}
 	flags := b.U8()
 	s.Suspended, s.Defaulted = flags&flagSuspended != 0, flags&flagDefaulted != 0
+	s.SuspendedAt = b.Height()
 	s.DebtUnits, s.DefaultAt, s.Untendered = b.Int64(), b.Height(), b.U64()
 	s.AnnouncedUnits, s.ReadyAt, s.ReturnScript = b.Int64(), b.Height(), bytes.Clone(b.Short())
 	for n := b.U8(); n > 0; n-- {
 		s.Bonds = append(s.Bonds, Bond{b.OutPoint(), b.Int64()})
 	}
-	for _, v := range []*Sum{&s.Counted, &s.All, &s.Whole} {
+	for _, v := range []*Sum{&s.Counted, &s.All, &s.Claimed, &s.Whole} {
 		v.Lo, v.Hi = b.U64(), b.U64()
 	}
-	if !b.Done() || flags > flagSuspended|flagDefaulted {
+	if !b.Done() || flags > flagSuspended|flagDefaulted || s.Suspended != (s.SuspendedAt != 0) {
 		return nil, fmt.Errorf("stored standing %x is damaged", value)
 	}
 	return s, nil

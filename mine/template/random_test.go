@@ -213,7 +213,13 @@ func (w *life) proposeAboutCustodian() (*state.Tx, error) {
 	if w.random.IntN(4) == 0 {
 		return w.propose(goods.Suspend{Role: state.RoleAuditor, Index: uint16(w.random.IntN(3)), Expiry: w.expiry(), Custodian: w.custodian()})
 	}
-	return w.propose(goods.Lift{Auditor: uint16(w.random.IntN(3)), Expiry: w.expiry(), Custodian: w.custodian()})
+	lift := goods.Lift{Auditor: uint16(w.random.IntN(3)), Expiry: w.expiry(), Custodian: w.custodian()}
+	standing, err := w.cast.Standing(lift.Custodian)
+	if err != nil {
+		return nil, err
+	}
+	lift.SuspendedAt = standing.SuspendedAt
+	return w.propose(lift)
 }
 
 func (w *life) proposeAudit() (*state.Tx, error) {
@@ -225,7 +231,7 @@ func (w *life) proposeAudit() (*state.Tx, error) {
 	r := goods.Audit{Auditor: uint16(w.random.IntN(3)), Expiry: w.expiry(), Observed: observed}
 	for _, receipt := range receipts {
 		if w.random.IntN(len(receipts)) < 4 {
-			seen := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID}
+			seen := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed}
 			if w.random.IntN(8) == 0 {
 				seen.Loss = w.random.Int64N(2000)
 			}

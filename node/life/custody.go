@@ -35,7 +35,7 @@ func (l *Life) audit() {
 		if (!old || l.chance(4)) && !l.chance(20) || receipt.Observed >= l.now.hash.Height || len(r.Audited) == 20 {
 			continue
 		}
-		a := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID}
+		a := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed}
 		if l.chance(30) {
 			a.Loss = 1 + l.rng.Int64N(receipt.Quantity()/20+1)
 		}
@@ -71,7 +71,7 @@ func (l *Life) mindCustodian(custodian uint16, s *state.Standing) error {
 	case s.DebtUnits > 0:
 		return l.mindDebt(custodian, s)
 	case s.Suspended && !s.Defaulted && !overdue:
-		l.lift(custodian)
+		l.lift(custodian, s)
 		return nil
 	case !s.Counts() || overdue:
 		return nil
@@ -115,16 +115,16 @@ func (l *Life) suspend(custodian uint16) {
 	})
 }
 
-func (l *Life) lift(custodian uint16) {
+func (l *Life) lift(custodian uint16, s *state.Standing) {
 	if !l.chance(6) || l.proposed(func(r goods.Record) bool { lift, is := r.(goods.Lift); return is && lift.Custodian == custodian }) {
 		return
 	}
-	r := goods.Lift{Auditor: uint16(l.rng.IntN(int(l.now.counts.Auditors))), Expiry: l.expiry(), Custodian: custodian}
+	r := goods.Lift{Auditor: uint16(l.rng.IntN(int(l.now.counts.Auditors))), Expiry: l.expiry(), Custodian: custodian, SuspendedAt: s.SuspendedAt}
 	l.propose(&proposal{
 		record: r, role: state.RoleAuditor, index: r.Auditor, expiry: r.Expiry,
 		still: func() bool {
 			s := l.now.standing[custodian]
-			return s.Suspended && !s.Defaulted && s.DebtUnits == 0
+			return s.SuspendedAt == r.SuspendedAt && !s.Defaulted && s.DebtUnits == 0
 		},
 	})
 }

@@ -23,7 +23,10 @@ type Audit struct {
 type AuditedReceipt struct {
 	Receipt uint64
 	ID      state.ObjectID
-	Loss    int64 // measures that are missing, mostly 0
+	// Before is the height at which its goods were seen last: what was seen
+	// once is not counted twice.
+	Before int32
+	Loss   int64 // measures that are missing, mostly 0
 }
 
 // Type implements Record.
@@ -39,6 +42,7 @@ func (r Audit) Body() []byte {
 	for i := range r.Audited {
 		b = binary.LittleEndian.AppendUint64(b, r.Audited[i].Receipt)
 		b = append(b, r.Audited[i].ID[:]...)
+		b = binary.LittleEndian.AppendUint32(b, uint32(r.Audited[i].Before))
 		b = binary.LittleEndian.AppendUint64(b, uint64(r.Audited[i].Loss))
 	}
 	return b
@@ -56,7 +60,7 @@ func parseAudit(body []byte) (Record, error) {
 		seen := &r.Audited[i]
 		seen.Receipt = b.U64()
 		copy(seen.ID[:], b.Bytes(len(seen.ID)))
-		seen.Loss = b.Int64()
+		seen.Before, seen.Loss = b.Height(), b.Int64()
 		if i > 0 && r.Audited[i-1].Receipt >= seen.Receipt {
 			return nil, check.Rule(CodeRecordMalformed, "receipt %d of the audit is not above the one before it: sort them, each once", i)
 		}
@@ -78,10 +82,18 @@ func (r Audit) check(a *action) error {
 	if err := a.g.checkObserved(r.Observed); err != nil {
 		return err
 	}
+	found := 0
 	for i := range r.Audited {
-		if err := r.checkReceipt(a.g, &r.Audited[i]); err != nil {
+		receipt, err := r.checkReceipt(a.g, &r.Audited[i])
+		if err != nil {
 			return err
 		}
+		if receipt != nil {
+			found++
+		}
+	}
+	if found == 0 {
+		return check.Rule(CodeReceiptUnknown, "none of the %d receipts of the audit is there as it was seen before", len(r.Audited))
 	}
 	return nil
 }
@@ -99,23 +111,35 @@ func (a *action) checkAttested(role state.Role, index uint16, p proposal) error 
 	return a.checkProposal(p)
 }
 
-// checkReceipt: seen later than before, and not too long ago to count.
-func (r Audit) checkReceipt(g *Block, seen *AuditedReceipt) error {
-	receipt, err := g.receipt(seen.Receipt, seen.ID)
-	if err != nil {
-		return err
+// checkReceipt: seen later than before, and not too long ago to count. It gives
+// the receipt, nil where the audit passes over it.
+func (r Audit) checkReceipt(g *Block, seen *AuditedReceipt) (*state.Receipt, error) {
+	if r.Observed.Height <= seen.Before {
+		return nil, check.Rule(CodeAuditObserved, "receipt %d was seen at block %d, the audit at %d is not later", seen.Receipt, seen.Before, r.Observed.Height)
 	}
-	if r.Observed.Height <= receipt.Observed {
-		return check.Rule(CodeAuditObserved, "receipt %d was seen at block %d, the audit at %d is not later", seen.Receipt, receipt.Observed, r.Observed.Height)
+	receipt, err := r.find(g, seen)
+	if err != nil || receipt == nil {
+		return nil, err
 	}
 	good, err := g.good(receipt.Good)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if until := later(r.Observed.Height, good.MaxAgeBlocks); until < g.height {
-		return check.Rule(CodeStale, "receipt %d would count to height %d only, which is over", seen.Receipt, until)
+		return nil, check.Rule(CodeStale, "receipt %d would count to height %d only, which is over", seen.Receipt, until)
 	}
-	return nil
+	return receipt, nil
+}
+
+// find gives the receipt as it was when the audit was written, nil where it
+// was closed or audited in between: one holder who takes his goods, or one
+// audit more, must not void the word for all the others.
+func (r Audit) find(g *Block, seen *AuditedReceipt) (*state.Receipt, error) {
+	receipt, err := g.findReceipt(seen.Receipt, seen.ID)
+	if err != nil || receipt == nil || receipt.Observed != seen.Before {
+		return nil, err
+	}
+	return receipt, nil
 }
 
 func (r Audit) apply(a *action) error {
@@ -134,8 +158,8 @@ func (r Audit) apply(a *action) error {
 // undrawn, then from free, and becomes the custodian's debt. What is owed
 // stays, for its claims; a custodian that cannot have it is suspended.
 func (r Audit) recount(g *Block, seen *AuditedReceipt) error {
-	before, err := g.receipt(seen.Receipt, seen.ID)
-	if err != nil {
+	before, err := r.find(g, seen)
+	if err != nil || before == nil {
 		return err
 	}
 	good, err := g.good(before.Good)
@@ -160,7 +184,9 @@ func (r Audit) recount(g *Block, seen *AuditedReceipt) error {
 	}
 	return g.changeStanding(before.Custodian, func(s *state.Standing) {
 		addDebt(s, debt)
-		s.Suspended = s.Suspended || seen.Loss > removed
+		if seen.Loss > removed {
+			s.Suspend(g.height)
+		}
 	})
 }
 

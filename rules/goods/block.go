@@ -28,7 +28,7 @@ type Block struct {
 	pendingGoods map[uint16]*params.Good // that a pending amendment changes
 	withdrawn    map[uint16]*params.Good // that an amendment withdrawn in this block would have changed
 	start        startOfBlock
-	allAtStart   map[uint16]state.Sum // of custodians whose part of D changed since
+	baseAtStart  map[uint16]priceBase // of custodians whose part of D or C changed since
 
 	totals        state.Totals
 	releasedUnits int64           // by the draws of this block
@@ -77,7 +77,7 @@ func open(charter *params.Charter, parent *state.Header, over *state.Overlay) (*
 	}
 	g := &Block{
 		charter: charter, parent: parent, height: height, over: over, treasury: TreasuryScript(charter.ID()),
-		totals: totals, touched: make(map[string]bool), allAtStart: make(map[uint16]state.Sum),
+		totals: totals, touched: make(map[string]bool), baseAtStart: make(map[uint16]priceBase),
 	}
 	if height > 1 {
 		err = g.readForce()

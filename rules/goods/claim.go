@@ -212,6 +212,9 @@ func (a *action) openClaim(receipt *state.Receipt, kind state.ClaimKind, quantit
 	}
 	if kind == state.ClaimRedemption {
 		c.Escrow = outpoint(a.tx, 1)
+		if err := g.addClaimed(receipt, quantity); err != nil {
+			return err
+		}
 		if err := g.setMeaning(c.Escrow, state.Meaning{Kind: state.MeansEscrow, Claim: number}); err != nil {
 			return err
 		}
@@ -241,7 +244,7 @@ func (a *action) moveToken(c *state.Claim) error {
 
 // closeClaim lets a claim be gone: its token and what is left of its escrow
 // are ordinary, and it is not waited for.
-func (g *Block) closeClaim(c *state.Claim) error {
+func (g *Block) closeClaim(c *state.Claim, receipt *state.Receipt) error {
 	if c.Tendered == 0 {
 		if err := g.addUntendered(c, -1); err != nil {
 			return err
@@ -249,6 +252,9 @@ func (g *Block) closeClaim(c *state.Claim) error {
 	}
 	if c.Kind == state.ClaimRedemption {
 		if err := g.setMeaning(c.Escrow, state.Meaning{}); err != nil {
+			return err
+		}
+		if err := g.addClaimed(receipt, -c.Quantity); err != nil {
 			return err
 		}
 	}

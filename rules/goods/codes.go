@@ -53,7 +53,7 @@ const (
 	CodeCustodianSuspended check.Code = "goods-custodian-suspended" // suspended or in default
 	CodeCustodianDebt      check.Code = "goods-custodian-debt"      // it has debt
 	CodeCustodianOverdue   check.Code = "goods-custodian-overdue"   // it has an untendered claim past its deadline
-	CodeLiftStanding       check.Code = "goods-lift-standing"       // not suspended, or in default
+	CodeLiftStanding       check.Code = "goods-lift-standing"       // not suspended then, or in default
 
 	CodeTokenOutput     check.Code = "goods-token-output"     // output 0 cannot be a token
 	CodeTokenInput      check.Code = "goods-token-input"      // input 0 is not the claim's token
@@ -85,7 +85,7 @@ const (
 	CodeUnbondUnits     check.Code = "goods-unbond-units"     // more than the bonds
 	CodeUnbondEarly     check.Code = "goods-unbond-early"     // not ready yet
 	CodeUnbondOutput    check.Code = "goods-unbond-output"    // not to the return script, or the change
-	CodeAuditObserved   check.Code = "goods-audit-observed"   // the receipt was seen as late before
+	CodeAuditObserved   check.Code = "goods-audit-observed"   // not seen later than before
 
 	CodeChangePending  check.Code = "goods-change-pending"  // another change stands in the way
 	CodeChangeUnknown  check.Code = "goods-change-unknown"  // no such pending change

@@ -243,7 +243,7 @@ func TestLargestAudit(t *testing.T) {
 	}
 	r := goods.Audit{Auditor: 2, Expiry: w.height + 2, Observed: goods.Observed{Height: w.height, Hash: w.tip.Hash}}
 	err := goods.RangeReceipts(w, func(receipt *state.Receipt) bool {
-		r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Loss: 1 + int64(receipt.Number)})
+		r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed, Loss: 1 + int64(receipt.Number)})
 		return true
 	})
 	if err != nil || len(r.Audited) != goods.MaxAudited {
@@ -258,11 +258,11 @@ func TestLargestAudit(t *testing.T) {
 // Bodies of every length: nothing but the whole body is a record, and what is
 // read is written the same.
 func TestCustodyBodies(t *testing.T) {
-	audit := goods.Audit{Auditor: 1, Expiry: 5, Audited: []goods.AuditedReceipt{{Receipt: 3, Loss: 9}, {Receipt: 1 << 60}}}
+	audit := goods.Audit{Auditor: 1, Expiry: 5, Audited: []goods.AuditedReceipt{{Receipt: 3, Before: 7, Loss: 9}, {Receipt: 1 << 60}}}
 	for _, r := range []goods.Record{
 		audit,
 		goods.Suspend{Role: state.RoleCouncil, Expiry: 7, Custodian: 2},
-		goods.Lift{Auditor: 2, Expiry: 9, Custodian: 1},
+		goods.Lift{Auditor: 2, Expiry: 9, Custodian: 1, SuspendedAt: 8},
 		goods.Bond{Custodian: 1, ReturnScript: keyScript(3)},
 		goods.Slash{Custodian: 65_535},
 		goods.Unbond{Units: 1, Custodian: 3},
@@ -332,7 +332,7 @@ func (w *world) custodyStory(coins []wire.OutPoint) {
 	w.auditLoss(1, 2)
 	w.blockOf(goods.SlashTx(w.charter.ID(), 0, w.standing(0), w.charter.Parameters.MinerShareBP))
 	w.attested(goods.Suspend{Role: state.RoleCouncil, Expiry: w.height + 2}, state.RoleCouncil, 0)
-	w.attested(goods.Lift{Auditor: 2, Expiry: w.height + 2}, state.RoleAuditor, 2)
+	w.attested(goods.Lift{Auditor: 2, Expiry: w.height + 2, SuspendedAt: w.height}, state.RoleAuditor, 2)
 	w.auditLoss(2, 30)
 	payment, record := goods.DebtOutputs(w.charter.ID(), 0, 25_000)
 	msg := wire.NewMsgTx(2)
@@ -358,6 +358,6 @@ func (w *world) auditLoss(auditor uint16, loss int64) {
 	}
 	w.attested(goods.Audit{
 		Auditor: auditor, Expiry: w.height + 2, Observed: goods.Observed{Height: w.height, Hash: w.tip.Hash},
-		Audited: []goods.AuditedReceipt{{ID: receipt.ID, Loss: loss}},
+		Audited: []goods.AuditedReceipt{{ID: receipt.ID, Before: receipt.Observed, Loss: loss}},
 	}, state.RoleAuditor, auditor)
 }

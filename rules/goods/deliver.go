@@ -151,7 +151,7 @@ func (g *Block) deliver(c *state.Claim, event ClaimDelivered) error {
 	after := *before
 	after.Owed -= c.Quantity
 	after.Delivered += c.Quantity
-	if err := g.closeClaim(c); err != nil {
+	if err := g.closeClaim(c, before); err != nil {
 		return err
 	}
 	if err := g.changeReceipt(before, &after); err != nil {

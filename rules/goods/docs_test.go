@@ -143,7 +143,7 @@ func claimVectors(w *world, txid chainhash.Hash) []vector {
 		PickupBlocks: 15, GraceBlocks: 10, Tendered: 120, Token: wire.OutPoint{Hash: txid}, TokenHeight: 110, TokenScript: keyScript(9),
 	}
 	standing := state.Standing{
-		Suspended: true, DebtUnits: 77, DefaultAt: 300, Untendered: 2, AnnouncedUnits: 5, ReadyAt: 200, ReturnScript: keyScript(8),
+		Suspended: true, SuspendedAt: 99, DebtUnits: 77, DefaultAt: 300, Untendered: 2, AnnouncedUnits: 5, ReadyAt: 200, ReturnScript: keyScript(8),
 		Bonds:   []state.Bond{{Out: wire.OutPoint{Hash: txid, Index: 1}, Units: 50}},
 		Counted: state.Sum{Lo: 1}, All: state.Sum{Lo: 2}, Whole: state.Sum{Hi: 1, Lo: 3},
 	}

@@ -85,7 +85,7 @@ func (r Lapse) apply(a *action) error {
 	} else {
 		after.Free += c.Quantity
 	}
-	if err := g.closeClaim(c); err != nil {
+	if err := g.closeClaim(c, before); err != nil {
 		return err
 	}
 	if err := g.changeReceipt(before, &after); err != nil {

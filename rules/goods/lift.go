@@ -13,23 +13,28 @@ type Lift struct {
 	Auditor   uint16 // who acts
 	Expiry    int32  // the last height at which this is valid
 	Custodian uint16
+	// SuspendedAt is the height of the suspension that it ends: another that
+	// came since needs another word.
+	SuspendedAt int32
 }
 
 // Type implements Record.
 func (Lift) Type() RecordType { return TypeLift }
 
-// Body implements Record: auditor u16, expiry u32, custodian u16.
+// Body implements Record: auditor u16, expiry u32, custodian u16,
+// suspended at u32.
 func (r Lift) Body() []byte {
 	b := binary.LittleEndian.AppendUint16(nil, r.Auditor)
 	b = binary.LittleEndian.AppendUint32(b, uint32(r.Expiry))
-	return binary.LittleEndian.AppendUint16(b, r.Custodian)
+	b = binary.LittleEndian.AppendUint16(b, r.Custodian)
+	return binary.LittleEndian.AppendUint32(b, uint32(r.SuspendedAt))
 }
 
 func parseLift(body []byte) (Record, error) {
 	b := state.NewByteReader(body)
-	r := Lift{Auditor: b.U16(), Expiry: b.Height(), Custodian: b.U16()}
+	r := Lift{Auditor: b.U16(), Expiry: b.Height(), Custodian: b.U16(), SuspendedAt: b.Height()}
 	if !b.Done() {
-		return nil, check.Rule(CodeRecordMalformed, "lift has %d bytes, which are not an auditor, an expiry and a custodian", len(body))
+		return nil, check.Rule(CodeRecordMalformed, "lift has %d bytes, which are not an auditor, an expiry, a custodian and a height", len(body))
 	}
 	return r, nil
 }
@@ -51,12 +56,14 @@ func (r Lift) check(a *action) error {
 		return check.Rule(CodeLiftStanding, "custodian %d is in default, for good", r.Custodian)
 	case !standing.Suspended:
 		return check.Rule(CodeLiftStanding, "custodian %d is not suspended", r.Custodian)
+	case standing.SuspendedAt != r.SuspendedAt:
+		return check.Rule(CodeLiftStanding, "custodian %d was suspended at height %d, the lift is of %d", r.Custodian, standing.SuspendedAt, r.SuspendedAt)
 	}
 	return a.g.checkNothingOwed(r.Custodian, standing)
 }
 
 func (r Lift) apply(a *action) error {
-	if err := a.g.changeStanding(r.Custodian, func(s *state.Standing) { s.Suspended = false }); err != nil {
+	if err := a.g.changeStanding(r.Custodian, func(s *state.Standing) { s.Lift() }); err != nil {
 		return err
 	}
 	if err := a.g.useProposal(r.proposal(a.g)); err != nil {

@@ -24,10 +24,10 @@ func PriceUnits(valueUnits, circulatingUnits, baseUnits, feeBP int64) int64 {
 	return ceilUnits(n, d.Mul(d, uint256.NewInt(10_000)))
 }
 
-// penalisedUnits is ceil(units x (10,000 + penalty) / 10,000), held at 2^63-1.
-func penalisedUnits(units, penaltyBP int64) int64 {
+// shareUpUnits is ceil(units x share / 10,000), held at 2^63-1.
+func shareUpUnits(units, shareBP int64) int64 {
 	n := uint256.NewInt(uint64(units))
-	return ceilUnits(n.Mul(n, uint256.NewInt(uint64(10_000+penaltyBP))), uint256.NewInt(10_000))
+	return ceilUnits(n.Mul(n, uint256.NewInt(uint64(shareBP))), uint256.NewInt(10_000))
 }
 
 // ceilUnits is ceil(n / d), held at 2^63-1; n is used up.
@@ -54,20 +54,26 @@ func (g *Block) priceUnits(receipt *state.Receipt, quantity int64) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	return g.start.priceUnits(standing.Defaulted, g.allAtBlockStart(receipt.Custodian, standing), g.askedUnits(receipt.Good, good, quantity), g.params.RedemptionFeeBP)
+	return g.start.priceUnits(standing.Defaulted, g.baseAtBlockStart(receipt.Custodian, standing), g.askedUnits(receipt.Good, good, quantity), g.params.RedemptionFeeBP)
 }
 
-// priceUnits prices goods worth valueUnits at a custodian whose own part of D,
-// were it not in default, is all.
-func (s *startOfBlock) priceUnits(defaulted bool, all state.Sum, valueUnits, feeBP int64) (int64, error) {
-	base := s.all
+// priceUnits prices goods worth valueUnits at a custodian whose own part of
+// the base, were it not in default, is own. What waits in escrow comes back by
+// lapses and settlements, and with it, by lapses, the goods that were taken:
+// the price is the higher of that with claims and that without, so that nobody
+// lowers it by coins that he only puts aside.
+func (s *startOfBlock) priceUnits(defaulted bool, own priceBase, valueUnits, feeBP int64) (int64, error) {
+	base := s.priceBase
 	if defaulted {
-		base = base.Plus(all)
+		base = priceBase{base.all.Plus(own.all), base.claimed.Plus(own.claimed)}
 	}
-	if base == (state.Sum{}) {
+	if base.all == (state.Sum{}) {
 		return 0, check.Rule(CodeRedeemClosed, "no goods back coins at the start of this block, so there is no price")
 	}
-	return PriceUnits(valueUnits, s.circulatingUnits, base.Units(), feeBP), nil
+	return max(
+		PriceUnits(valueUnits, s.circulatingUnits, base.all.Units(), feeBP),
+		PriceUnits(valueUnits, s.circulatingUnits+s.escrowUnits, base.all.Plus(base.claimed).Units(), feeBP),
+	), nil
 }
 
 // ReadPrice gives what a redemption of quantity measures of receipt costs in
@@ -87,7 +93,7 @@ func ReadPrice(view state.GoodsView, receipt *state.Receipt, quantity int64) (in
 	if err != nil {
 		return 0, err
 	}
-	g := &Block{over: state.NewOverlay(goodsOnly{view}, 0), params: p, start: startOfBlock{totals.CirculatingUnits, reserve.All}}
+	g := &Block{over: state.NewOverlay(goodsOnly{view}, 0), params: p, start: startOf(&totals, &reserve)}
 	if g.pendingGoods, err = pendingGoods(view); err != nil {
 		return 0, err
 	}

@@ -75,7 +75,7 @@ func TestPenaltyOracle(t *testing.T) {
 	numbers(func(units, penalty, _ int64) {
 		penalty %= 1_000_001
 		want := bigCeil(bigProduct(units, 10_000+penalty), big.NewInt(10_000))
-		if got := penalisedUnits(units, penalty); got != want {
+		if got := shareUpUnits(units, 10_000+penalty); got != want {
 			t.Fatalf("%d with %d basis points: %d, want %d", units, penalty, got, want)
 		}
 	})

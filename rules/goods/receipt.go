@@ -61,14 +61,23 @@ func RangeReceipts(view state.GoodsView, f func(r *state.Receipt) bool) error {
 	return firstError(err, failed)
 }
 
-// receipt finds the receipt that a record names. It must have been there
-// below this block.
-func (g *Block) receipt(number uint64, id state.ObjectID) (*state.Receipt, error) {
+// findReceipt gives the receipt that a record names, if it was there below this
+// block; nil otherwise.
+func (g *Block) findReceipt(number uint64, id state.ObjectID) (*state.Receipt, error) {
 	r, err := ReadReceipt(g.over, number)
+	if err != nil || r == nil || r.ID != id || r.Opened == g.height {
+		return nil, err
+	}
+	return r, nil
+}
+
+// receipt is findReceipt of one that must be there.
+func (g *Block) receipt(number uint64, id state.ObjectID) (*state.Receipt, error) {
+	r, err := g.findReceipt(number, id)
 	if err != nil {
 		return nil, err
 	}
-	if r == nil || r.ID != id || r.Opened == g.height {
+	if r == nil {
 		return nil, check.Rule(CodeReceiptUnknown, "there is no receipt %d with id %x below this block", number, id[:])
 	}
 	return r, nil

@@ -54,10 +54,32 @@ func (r *recount) receipts() error {
 	if err := firstError(err, failed); err != nil {
 		return err
 	}
+	if err := r.claimed(holdings); err != nil {
+		return err
+	}
 	for key, measures := range fresh {
 		r.expect[key] = state.EncodeLimit(measures)
 	}
 	return r.holdings(holdings)
+}
+
+// claimed adds what redemptions took; that they have a receipt is seen later.
+func (r *recount) claimed(holdings map[heldGood]*state.Holding) error {
+	var failed error
+	err := RangeClaims(r.view, func(c *state.Claim) bool {
+		if c.Kind != state.ClaimRedemption {
+			return true
+		}
+		receipt, err := ReadReceipt(r.view, c.Receipt)
+		if failed = err; err != nil || receipt == nil {
+			return err == nil
+		}
+		if h := holdings[heldGood{receipt.Custodian, receipt.Good}]; h != nil {
+			h.Claimed += c.Quantity
+		}
+		return true
+	})
+	return firstError(err, failed)
 }
 
 func (r *recount) nextNumber(key []byte) (uint64, error) {
@@ -188,7 +210,7 @@ func (r *recount) readStandings() error {
 			return err
 		}
 		counted := r.standings[index]
-		if stored.Counted != counted.Counted || stored.All != counted.All || stored.Whole != counted.Whole || stored.Untendered != counted.Untendered {
+		if stored.Counted != counted.Counted || stored.All != counted.All || stored.Claimed != counted.Claimed || stored.Whole != counted.Whole || stored.Untendered != counted.Untendered {
 			return fmt.Errorf("the standing of custodian %d is stored as %+v, counted as %+v", index, stored, counted)
 		}
 		if err := r.checkStanding(index, stored); err != nil {

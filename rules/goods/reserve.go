@@ -95,6 +95,7 @@ func (g *Block) countedOf(r *state.Receipt) int64 {
 func revalue(s *state.Standing, goodBefore *Good, before state.Holding, goodAfter *Good, after state.Holding) {
 	s.Counted = s.Counted.Add(goodAfter.LowUnits(after.Counted)).Sub(goodBefore.LowUnits(before.Counted))
 	s.All = s.All.Add(goodAfter.HighUnits(after.Free)).Sub(goodBefore.HighUnits(before.Free))
+	s.Claimed = s.Claimed.Add(goodAfter.HighUnits(after.Claimed)).Sub(goodBefore.HighUnits(before.Claimed))
 	s.Whole = s.Whole.Add(goodAfter.HighUnits(after.Whole)).Sub(goodBefore.HighUnits(before.Whole))
 }
 
@@ -171,27 +172,57 @@ func (g *Block) takeStale(custodian, index uint16, measures int64) error {
 	return g.changeStanding(custodian, func(s *state.Standing) { revalue(s, good, before, good, after) })
 }
 
+// priceBase is goods that coins are priced by: free, and taken by redemptions
+// whose coins are still in escrow.
+type priceBase struct{ all, claimed state.Sum }
+
+func baseOf(s *state.Standing) priceBase { return priceBase{s.All, s.Claimed} }
+
 // startOfBlock is what redemptions of the block are priced by.
 type startOfBlock struct {
-	circulatingUnits int64     // L
-	all              state.Sum // D
+	circulatingUnits, escrowUnits int64
+	priceBase
 }
 
-// takeSnapshot keeps L and D as they are before the first transaction.
+// takeSnapshot keeps L, D and what claims hold as they are before the first
+// transaction.
 func (g *Block) takeSnapshot() error {
 	reserve, err := ReadReserve(g.over)
 	if err != nil {
 		return err
 	}
-	g.start = startOfBlock{circulatingUnits: g.totals.CirculatingUnits, all: reserve.All}
-	clear(g.allAtStart)
+	g.start = startOf(&g.totals, &reserve)
+	clear(g.baseAtStart)
 	return nil
 }
 
-// allAtBlockStart gives a custodian's own part as it was then.
-func (g *Block) allAtBlockStart(custodian uint16, now *state.Standing) state.Sum {
-	if all, changed := g.allAtStart[custodian]; changed {
-		return all
+func startOf(t *state.Totals, r *state.Reserve) startOfBlock {
+	return startOfBlock{t.CirculatingUnits, t.EscrowUnits, priceBase{r.All, r.Claimed}}
+}
+
+// baseAtBlockStart gives a custodian's own part as it was then.
+func (g *Block) baseAtBlockStart(custodian uint16, now *state.Standing) priceBase {
+	if base, changed := g.baseAtStart[custodian]; changed {
+		return base
 	}
-	return now.All
+	return baseOf(now)
+}
+
+// addClaimed counts measures of a receipt that a redemption took, or that are
+// its no more.
+func (g *Block) addClaimed(r *state.Receipt, measures int64) error {
+	before, err := ReadHolding(g.over, r.Custodian, r.Good)
+	if err != nil {
+		return err
+	}
+	good, err := g.good(r.Good)
+	if err != nil {
+		return err
+	}
+	after := before
+	after.Claimed += measures
+	if err := g.set(state.KeyHolding(r.Custodian, r.Good), after.Encode()); err != nil {
+		return err
+	}
+	return g.changeStanding(r.Custodian, func(s *state.Standing) { revalue(s, good, before, good, after) })
 }

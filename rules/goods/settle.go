@@ -7,7 +7,8 @@ import (
 
 // Settle ends a claim that its custodian never tendered: the whole escrow goes
 // back to the token's script, the goods are written off, and the custodian is
-// suspended and owes their value and a penalty. Anyone may say so.
+// suspended and owes their value and a penalty. What a depositor wanted back
+// stays undrawn instead, and the custodian owes the penalty. Anyone may say so.
 type Settle struct{ ClaimRef }
 
 // Type implements Record.
@@ -59,16 +60,22 @@ func (r Settle) apply(a *action) error {
 	}
 	after := *before
 	after.Owed -= c.Quantity
-	after.Lost += c.Quantity
-	if err := g.closeClaim(c); err != nil {
+	writtenOff := int64(0)
+	if c.Kind == state.ClaimReclaim {
+		after.Undrawn += c.Quantity // no coin stands for them: they stay the depositor's
+	} else {
+		after.Lost += c.Quantity
+		writtenOff = 10_000
+	}
+	if err := g.closeClaim(c, before); err != nil {
 		return err
 	}
 	if err := g.changeReceipt(before, &after); err != nil {
 		return err
 	}
-	debt := penalisedUnits(good.HighUpUnits(c.Quantity), g.params.PenaltyBP)
+	debt := shareUpUnits(good.HighUpUnits(c.Quantity), writtenOff+g.params.PenaltyBP)
 	err = g.changeStanding(c.Custodian, func(s *state.Standing) {
-		s.Suspended = true
+		s.Suspend(g.height)
 		addDebt(s, debt)
 	})
 	if err != nil {

@@ -80,6 +80,7 @@ func contribute(r state.Reserve, s *state.Standing) state.Reserve {
 	}
 	if !s.Defaulted {
 		r.All = r.All.Plus(s.All)
+		r.Claimed = r.Claimed.Plus(s.Claimed)
 	}
 	return r
 }
@@ -91,6 +92,7 @@ func withdraw(r state.Reserve, s *state.Standing) state.Reserve {
 	}
 	if !s.Defaulted {
 		r.All = r.All.Minus(s.All)
+		r.Claimed = r.Claimed.Minus(s.Claimed)
 	}
 	return r
 }
@@ -106,8 +108,8 @@ func (g *Block) changeStanding(custodian uint16, change func(s *state.Standing))
 }
 
 func (g *Block) writeStanding(custodian uint16, before, after *state.Standing, reserve state.Reserve) error {
-	if _, seen := g.allAtStart[custodian]; !seen && before.All != after.All {
-		g.allAtStart[custodian] = before.All
+	if _, seen := g.baseAtStart[custodian]; !seen && baseOf(before) != baseOf(after) {
+		g.baseAtStart[custodian] = baseOf(before)
 	}
 	if before.DefaultAt != after.DefaultAt {
 		if before.DefaultAt != 0 {

@@ -51,7 +51,7 @@ func (r Suspend) check(a *action) error {
 }
 
 func (r Suspend) apply(a *action) error {
-	if err := a.g.changeStanding(r.Custodian, func(s *state.Standing) { s.Suspended = true }); err != nil {
+	if err := a.g.changeStanding(r.Custodian, func(s *state.Standing) { s.Suspend(a.g.height) }); err != nil {
 		return err
 	}
 	if err := a.g.useProposal(r.proposal(a.g)); err != nil {

@@ -19,10 +19,10 @@ import (
 
 // The words of custody:
 //
-//	audit NAME     by auditor N expires BLOCKS seen DEPTH; foreign; receipt N loss N [id HEX];
+//	audit NAME     by auditor N expires BLOCKS seen DEPTH; foreign; receipt N loss N [before HEIGHT] [id HEX];
 //	               many N (receipts that there are not)
 //	suspend NAME   by auditor|council N expires BLOCKS custodian N
-//	lift NAME      by auditor N expires BLOCKS custodian N
+//	lift NAME      by auditor N expires BLOCKS custodian N [at HEIGHT]
 //	young height=N                  the odd chain with room for draws: wheat lives for 10 blocks
 //	vouch NAME ... by=(0,1)         a block in which these auditors attest them all
 //	stock custodian=N               two blocks that open receipts: good G lot SERIAL quantity N
@@ -151,7 +151,10 @@ func (w *world) vectorAudit(d *datadriven.TestData) string {
 		case "receipt":
 			seen := goods.AuditedReceipt{Receipt: uint64(mustWord(w, words, "receipt")), Loss: mustWord(w, words, "loss")}
 			if receipt, err := goods.ReadReceipt(w, seen.Receipt); err == nil && receipt != nil {
-				seen.ID = receipt.ID
+				seen.ID, seen.Before = receipt.ID, receipt.Observed
+			}
+			if before, given := word(w, words, "before"); given {
+				seen.Before = int32(before)
 			}
 			if at := slices.Index(words, "id"); at > 0 {
 				copy(seen.ID[:], unhex(w.t, words[at+1]))
@@ -181,10 +184,21 @@ func (w *world) vectorSuspend(d *datadriven.TestData) string {
 func (w *world) vectorLift(d *datadriven.TestData) string {
 	w.t.Helper()
 	words := strings.Fields(d.Input)
-	return w.named(d, goods.Lift{
+	r := goods.Lift{
 		Auditor: uint16(mustWord(w, words, "auditor")), Expiry: w.height + 1 + int32(mustWord(w, words, "expires")),
 		Custodian: uint16(mustWord(w, words, "custodian")),
-	})
+	}
+	standing, err := goods.ReadStanding(w, r.Custodian)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if standing != nil {
+		r.SuspendedAt = standing.SuspendedAt
+	}
+	if at, given := word(w, words, "at"); given {
+		r.SuspendedAt = int32(at)
+	}
+	return w.named(d, r)
 }
 
 func (w *world) vectorVouch(d *datadriven.TestData) string {

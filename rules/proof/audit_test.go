@@ -171,7 +171,7 @@ func TestContradictions(t *testing.T) {
 		"untendered claims that its":  func(w *world) { claim(w, 0, func(c *state.Claim) { c.Tendered = 0 }) },
 		"the deadlines of untendered": func(w *world) { claim(w, 1, func(c *state.Claim) { c.Deadline++ }) },
 		"values of custodian 1":       func(w *world) { standing(w, 1, func(s *state.Standing) { s.Whole.Lo++ }) },
-		"the reserve R is":            func(w *world) { standing(w, 1, func(s *state.Standing) { s.Suspended = false }) },
+		"the reserve R is":            func(w *world) { standing(w, 1, func(s *state.Standing) { s.Lift() }) },
 		"the defaults to come":        func(w *world) { standing(w, 1, func(s *state.Standing) { s.DefaultAt++ }) },
 		"the defaults to come ":       func(w *world) { w.set(state.KeyDefault(2000, 0), state.ExpiryMark()) },
 		"the lot of receipt 4":        func(w *world) { w.set(lotKey, nil) },

@@ -20,7 +20,7 @@ func TestPendingPar(t *testing.T) {
 	w.set(state.KeyPending(state.SlotAmend), p.Encode())
 	w.goods[0].Pending = &dearer
 	for _, s := range w.standing {
-		s.Counted, s.All, s.Whole = state.Sum{}, state.Sum{}, state.Sum{}
+		s.Counted, s.All, s.Claimed, s.Whole = state.Sum{}, state.Sum{}, state.Sum{}, state.Sum{}
 	}
 	before := maps.Clone(w.view.values)
 	w.sums()

@@ -73,6 +73,7 @@ type recount struct {
 	standing map[uint16]*state.Standing
 	perGood  map[uint16]*GoodFacts
 	claims   map[uint16]*[2]int64 // of a custodian: all, untendered
+	claimed  map[uint64]int64     // of a receipt, by redemptions: claims come before receipts
 	receipts map[uint16]int64     // of a custodian
 	lots     lots
 	escrows  state.Sum
@@ -115,7 +116,7 @@ func newRecount(anchor *Anchor, block *Block) *recount {
 		limits: map[pair]int64{}, stored: map[pair]state.Holding{}, counted: map[pair]state.Holding{},
 		goods: map[uint16]*state.GoodInForce{}, seats: map[state.Role]map[uint16]state.Seat{},
 		standing: map[uint16]*state.Standing{}, perGood: map[uint16]*GoodFacts{},
-		claims: map[uint16]*[2]int64{}, receipts: map[uint16]int64{},
+		claims: map[uint16]*[2]int64{}, claimed: map[uint64]int64{}, receipts: map[uint16]int64{},
 	}
 }
 
@@ -288,6 +289,7 @@ func (c *recount) readClaim(key, value []byte) error {
 	token := state.Meaning{Kind: state.MeansToken, Claim: claim.Number}
 	c.outpoints.subValue(state.KeyOutpoint(claim.Token), token.Encode())
 	if claim.Kind == state.ClaimRedemption {
+		c.claimed[claim.Receipt] += claim.Quantity
 		escrow := state.Meaning{Kind: state.MeansEscrow, Claim: claim.Number}
 		c.outpoints.subValue(state.KeyOutpoint(claim.Escrow), escrow.Encode())
 	}
@@ -320,6 +322,7 @@ func (c *recount) readReceipt(key, value []byte) error {
 	h := c.counted[at]
 	h.Whole += r.Quantity()
 	h.Free += r.Free
+	h.Claimed += c.claimed[r.Number]
 	if r.Fresh(height) && r.Free > 0 {
 		h.Counted += r.Free
 		c.fresh.sub(state.KeyFresh(r.ValidUntil, r.Custodian, r.Good), r.Free)

@@ -144,19 +144,20 @@ func (c *recount) standings() error {
 	f := c.facts
 	var reserve state.Reserve
 	for custodian, one := range f.Custodians {
-		var counted, all, whole state.Sum
+		var counted, all, claimed, whole state.Sum
 		for index, good := range f.Goods {
 			h := c.stored[pair{uint16(custodian), uint16(index)}]
 			units := good.LowUnits(h.Counted)
 			counted = counted.Add(units)
 			all = all.Add(good.HighUnits(h.Free))
+			claimed = claimed.Add(good.HighUnits(h.Claimed))
 			whole = whole.Add(good.HighUnits(h.Whole))
 			if one.Counts() {
 				good.Counted = good.Counted.Add(h.Counted)
 				good.CountedUnits = good.CountedUnits.Add(units)
 			}
 		}
-		if one.Counted != counted || one.All != all || one.Whole != whole {
+		if one.Counted != counted || one.All != all || one.Claimed != claimed || one.Whole != whole {
 			return fmt.Errorf("the values of custodian %d are not those of its receipts", custodian)
 		}
 		if one.Counts() {
@@ -164,6 +165,7 @@ func (c *recount) standings() error {
 		}
 		if !one.Defaulted {
 			reserve.All = reserve.All.Plus(all)
+			reserve.Claimed = reserve.Claimed.Plus(claimed)
 		}
 		if claims := c.claims[uint16(custodian)]; claims != nil && uint64(claims[1]) != one.Untendered || claims == nil && one.Untendered != 0 {
 			return fmt.Errorf("custodian %d has not the %d untendered claims that its standing says", custodian, one.Untendered)

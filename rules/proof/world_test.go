@@ -165,6 +165,11 @@ func (w *world) receipt(number, claimNumber uint64) (claimed bool) {
 		HaircutBP: 1500, Opened: 200 + int32(number%700), Observed: 190 + int32(number%800), ValidUntil: 900 + int32(number%997),
 		Undrawn: w.rng.Int64N(50), Free: w.rng.Int64N(50), Delivered: w.rng.Int64N(5), Lost: w.rng.Int64N(3),
 	}
+	at := [2]uint16{r.Custodian, r.Good}
+	if w.holdings[at] == nil {
+		w.holdings[at] = &state.Holding{}
+	}
+	h := w.holdings[at]
 	if number%3 == 0 || r.Undrawn+r.Free == 0 {
 		claimed = true
 		r.Owed = 1 + w.rng.Int64N(20)
@@ -173,11 +178,6 @@ func (w *world) receipt(number, claimNumber uint64) (claimed bool) {
 	r.OpenedWith = r.Quantity() + r.Delivered + r.Lost
 	w.set(r.Key(), r.Encode())
 	w.set(state.KeyLot(goods.LotCommitment(r.Registry, r.Serial)), state.EncodeNumber(number))
-	at := [2]uint16{r.Custodian, r.Good}
-	if w.holdings[at] == nil {
-		w.holdings[at] = &state.Holding{}
-	}
-	h := w.holdings[at]
 	h.Whole += r.Quantity()
 	h.Free += r.Free
 	if r.Fresh(stateHeight) && r.Free > 0 {
@@ -200,6 +200,7 @@ func (w *world) claim(r *state.Receipt, number uint64) {
 		c.Escrow, c.EscrowUnits = w.out(), 1+w.rng.Int64N(1000)
 		w.mean(c.Escrow, state.Meaning{Kind: state.MeansEscrow, Claim: number})
 		w.totals.EscrowUnits += c.EscrowUnits
+		w.holdings[[2]uint16{r.Custodian, r.Good}].Claimed += c.Quantity
 	}
 	if number%2 == 0 {
 		c.Tendered = 950
@@ -224,6 +225,7 @@ func (w *world) sums() {
 		s, good := w.standing[at[0]], w.goods[at[1]]
 		s.Counted = s.Counted.Add(good.LowUnits(h.Counted))
 		s.All = s.All.Add(good.HighUnits(h.Free))
+		s.Claimed = s.Claimed.Add(good.HighUnits(h.Claimed))
 		s.Whole = s.Whole.Add(good.HighUnits(h.Whole))
 	}
 	for i, s := range w.standing {
@@ -231,6 +233,7 @@ func (w *world) sums() {
 			reserve.Counted = reserve.Counted.Plus(s.Counted)
 		}
 		reserve.All = reserve.All.Plus(s.All)
+		reserve.Claimed = reserve.Claimed.Plus(s.Claimed)
 		w.set(state.KeyStanding(uint16(i)), s.Encode())
 	}
 	w.set(state.KeyReserve(), reserve.Encode())
