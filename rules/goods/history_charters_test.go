@@ -1,9 +1,10 @@
 package goods_test
 
 import (
-	"granary/params"
 	"slices"
 	"testing"
+
+	"granary/params"
 )
 
 // variant is a charter for histories, and what happens under it.

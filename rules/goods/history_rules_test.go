@@ -3,12 +3,13 @@ package goods_test
 import (
 	"bytes"
 	"encoding/hex"
-	"granary/params"
-	"granary/rules/goods"
-	"granary/state"
 	"maps"
 	"slices"
 	"testing"
+
+	"granary/params"
+	"granary/rules/goods"
+	"granary/state"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"

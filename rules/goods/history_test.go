@@ -3,7 +3,6 @@ package goods_test
 import (
 	"cmp"
 	"fmt"
-	"granary/base/check"
 	"maps"
 	"math/big"
 	"math/rand/v2"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"granary/base/check"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
