@@ -38,7 +38,9 @@ func (h *history) newProposals(m *model) {
 		h.proposeClaims(m, int64(i))
 		c := m.custody[i]
 		if c.suspended && h.chance(6) || h.chance(60) {
-			h.proposeActor(m, func(auditor int64) string { return "0f" + le(2, auditor) + h.expiry(m) + le(2, int64(i)) })
+			h.proposeActor(m, func(auditor int64) string {
+				return "0f" + le(2, auditor) + h.expiry(m) + le(2, int64(i)) + le(4, h.off(c.suspendedAt))
+			})
 		}
 		if h.chance(h.rare(90, "suspend")) {
 			h.proposeSuspend(m, int64(i))
@@ -46,7 +48,9 @@ func (h *history) newProposals(m *model) {
 	}
 	if h.chance(200) {
 		h.proposeSuspend(m, int64(len(m.custody)))
-		h.proposeActor(m, func(auditor int64) string { return "0f" + le(2, auditor) + h.expiry(m) + le(2, int64(len(m.custody))) })
+		h.proposeActor(m, func(auditor int64) string {
+			return "0f" + le(2, auditor) + h.expiry(m) + le(2, int64(len(m.custody))) + le(4, 0)
+		})
 	}
 	if h.chance(h.rare(40, "council")) {
 		script := h.someScript()
@@ -111,10 +115,16 @@ func (h *history) observed(m *model) string {
 
 func (h *history) proposeReceive(m *model) {
 	custodian := h.rng.Int64N(int64(len(m.custody)))
-	if h.chance(50) {
+	switch {
+	case h.variant.huge && !h.chance(4):
+		custodian = 0
+	case h.chance(50):
 		custodian = h.rng.Int64N(5)
 	}
 	n := 1 + h.rng.IntN(3)
+	if h.variant.huge {
+		n = 1 + h.rng.IntN(40)
+	}
 	body := "03" + le(2, custodian) + h.expiry(m) + h.observed(m) + le(2, int64(n))
 	for range n {
 		body += h.opening(m, custodian)
@@ -145,6 +155,9 @@ func (h *history) opening(m *model, custodian int64) string {
 		quantity = max(quantity, floorOf(all, big.NewInt(1+h.rng.Int64N(2))).Int64())
 	}
 	serial, location, script := fmt.Sprintf("LOT-%d", h.lots), "Hall", h.someScript()
+	if h.variant.huge && !h.chance(8) {
+		script = hex.EncodeToString(keyScript(0x99)) // that of the grants
+	}
 	if h.chance(25) {
 		serial = fmt.Sprintf("LOT-%d", 1+h.rng.IntN(h.lots))
 	}
@@ -181,6 +194,9 @@ func (h *history) proposeAudit(m *model) {
 		return
 	}
 	items, n := "", 0
+	if h.chance(30) {
+		slices.Reverse(numbers)
+	}
 	for _, number := range numbers {
 		if !h.chance(3) || n == 6 {
 			continue
@@ -196,7 +212,7 @@ func (h *history) proposeAudit(m *model) {
 		case 3:
 			loss = plus(there, big.NewInt(h.rng.Int64N(3)))
 		}
-		items += nameHex(number, r.id) + leBig(8, held(loss))
+		items += nameHex(number, r.id) + le(4, h.seenBefore(&r)) + leBig(8, held(loss))
 		n++
 	}
 	h.proposeActor(m, func(auditor int64) string {
@@ -279,4 +295,15 @@ func (h *history) act(m *model) *draft {
 		d.out(0, p.rec.script)
 	}
 	return d
+}
+
+// seenBefore is when a receipt was seen last, now and then another height.
+func (h *history) seenBefore(r *modelReceipt) int64 { return h.off(r.observed) }
+
+// off is a height, one beside it at times.
+func (h *history) off(height int64) int64 {
+	if h.chance(40) {
+		return max(0, height+1-2*h.rng.Int64N(2))
+	}
+	return height
 }

@@ -65,24 +65,28 @@ func (m *model) redeemCode(tx *modelTx, rec *modelRecord) string {
 
 // price is the least escrow, nil where D is 0.
 func (m *model) price(r *modelReceipt, quantity *big.Int) *big.Int {
-	d := m.startD
+	d, c := m.startD, m.startC
 	if m.custody[r.custodian].defaulted {
-		d = plus(d, m.startAll[r.custodian])
+		d, c = plus(d, m.startAll[r.custodian]), plus(c, m.startClaimed[r.custodian])
 	}
-	d = held(d)
 	if d.Sign() == 0 {
 		return nil
 	}
+	with := held(plus(d, c))
+	d = held(d)
 	value := m.valueUpHigh(r.good, quantity)
-	for _, c := range m.withdrawn { // D is at their par still
-		for i, index := range c.rec.goodIndex {
+	for _, w := range m.withdrawn { // D is at their par still
+		for i, index := range w.rec.goodIndex {
 			if index == r.good {
-				value = greater(value, valueAt(&c.rec.goods[i], quantity, true))
+				value = greater(value, valueAt(&w.rec.goods[i], quantity, true))
 			}
 		}
 	}
-	v := times(value, greater(m.startL, d))
-	return ceilOf(times(v, big.NewInt(10_000+m.params[pFee])), times(d, big.NewInt(10_000)))
+	at := func(coins, goods *big.Int) *big.Int {
+		v := times(value, greater(coins, goods))
+		return ceilOf(times(v, big.NewInt(10_000+m.params[pFee])), times(goods, big.NewInt(10_000)))
+	}
+	return greater(at(m.startL, d), at(plus(m.startL, m.startE), with))
 }
 
 // claim opens the claim of a redemption or a reclaim.
@@ -288,7 +292,7 @@ func (m *model) endClaim(number int64, how string) {
 	switch {
 	case how == "delivered":
 		r.delivered = plus(r.delivered, c.quantity)
-	case how == "lost":
+	case how == "lost" && c.kind == 0:
 		r.lost = plus(r.lost, c.quantity)
 	case c.kind == 0:
 		r.free = plus(r.free, c.quantity)
@@ -303,8 +307,12 @@ func (m *model) settle(rec *modelRecord) {
 	c := m.claims[rec.items[0].number.Int64()]
 	good := m.receipts[c.receipt].good
 	m.endClaim(c.number, "lost")
-	m.custody[c.custodian].suspended = true
-	m.owe(c.custodian, basisUp(m.valueUpHigh(good, c.quantity), 10_000+m.params[pPenalty]))
+	m.suspend(c.custodian)
+	share := m.params[pPenalty]
+	if c.kind == 0 { // what a depositor wanted back is not written off
+		share += 10_000
+	}
+	m.owe(c.custodian, basisUp(m.valueUpHigh(good, c.quantity), share))
 }
 
 func (m *model) assignCode(tx *modelTx, rec *modelRecord) string {

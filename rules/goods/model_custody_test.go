@@ -9,6 +9,11 @@ import (
 // known: index below the count of custodians.
 func (m *model) known(custodian int64) bool { return custodian < int64(len(m.custody)) }
 
+// suspend notes the height, of the last time where there are more.
+func (m *model) suspend(custodian int64) {
+	m.custody[custodian].suspended, m.custody[custodian].suspendedAt = true, m.height
+}
+
 func (m *model) suspendCode(tx *modelTx, rec *modelRecord) string {
 	if !m.actorIs(tx, rec.role, rec.index) {
 		return "goods-actor"
@@ -37,7 +42,7 @@ func (m *model) liftCode(tx *modelTx, rec *modelRecord) string {
 	}
 	c := m.custody[rec.custodian]
 	switch {
-	case !c.suspended || c.defaulted:
+	case !c.suspended || c.defaulted || c.suspendedAt != rec.suspendedAt:
 		return "goods-lift-standing"
 	case c.debt.Sign() > 0:
 		return "goods-custodian-debt"

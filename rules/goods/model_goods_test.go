@@ -244,7 +244,7 @@ func (m *model) drawCode(tx *modelTx, rec *modelRecord) string {
 	after := r
 	after.undrawn, after.free = minus(r.undrawn, rec.quantity), plus(r.free, rec.quantity)
 	m.receipts[r.number] = after
-	reserve, _ := m.reserve()
+	reserve, _, _ := m.reserve()
 	m.receipts[r.number] = r
 	circulating := times(plus(m.circulating(), release), big.NewInt(m.params[pCoverage]))
 	if circulating.Cmp(times(held(reserve), big.NewInt(10_000))) > 0 {
@@ -272,23 +272,36 @@ func (m *model) auditCode(tx *modelTx, rec *modelRecord) string {
 	if code := m.observedCode(rec); code != "" {
 		return code
 	}
+	found := false
 	for _, item := range rec.items {
-		r, ok := m.receipt(item)
+		r, ok := m.audited(item)
 		switch {
-		case !ok:
-			return "goods-receipt-unknown"
-		case rec.observed <= r.observed:
+		case rec.observed <= item.before:
 			return "goods-audit-observed"
-		case rec.observed+m.goods[r.good].age < m.height:
+		case ok && rec.observed+m.goods[r.good].age < m.height:
 			return "goods-receipt-stale"
 		}
+		found = found || ok
+	}
+	if !found {
+		return "goods-receipt-unknown"
 	}
 	return ""
 }
 
+// audited finds a receipt that was seen last when the audit says.
+func (m *model) audited(item modelItem) (modelReceipt, bool) {
+	r, ok := m.receipt(item)
+	return r, ok && r.observed == item.before
+}
+
 func (m *model) audit(rec *modelRecord) {
 	for _, item := range rec.items {
-		r := m.receipts[item.number.Int64()]
+		r, ok := m.audited(item)
+		if !ok {
+			m.seen["audit passes over a receipt"]++
+			continue
+		}
 		r.observed, r.until = rec.observed, height31(rec.observed+m.goods[r.good].age)
 		there := plus(r.undrawn, r.free)
 		removed := lesser(item.loss, there)
@@ -297,7 +310,7 @@ func (m *model) audit(rec *modelRecord) {
 		m.putReceipt(r)
 		m.owe(r.custodian, m.valueUpHigh(r.good, removed))
 		if item.loss.Cmp(there) > 0 {
-			m.custody[r.custodian].suspended = true
+			m.suspend(r.custodian)
 			m.seen["suspended by an audit"]++
 		}
 	}

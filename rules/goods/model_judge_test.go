@@ -295,9 +295,9 @@ func (m *model) applyRecord(tx *modelTx, rec *modelRecord) {
 	case "0d":
 		m.audit(rec)
 	case "0e":
-		m.custody[rec.custodian].suspended = true
+		m.suspend(rec.custodian)
 	case "0f":
-		m.custody[rec.custodian].suspended = false
+		m.custody[rec.custodian].suspended, m.custody[rec.custodian].suspendedAt = false, 0
 	case "10":
 		m.bond(tx, rec)
 	case "11":

@@ -76,6 +76,7 @@ type modelItem struct {
 	id       string
 	document string
 	loss     *big.Int
+	before   int64 // when an audit says that the receipt was seen last
 }
 
 type modelAllowance struct {
@@ -84,20 +85,21 @@ type modelAllowance struct {
 }
 
 type modelRecord struct {
-	body      string // type and body
-	kind      string // type
-	sub       int64  // the first byte of those that have several forms
-	proposals []string
-	openings  []modelOpening
-	items     []modelItem
-	role      int64
-	index     int64 // of the custodian, auditor or seat that is named
-	custodian int64 // whom suspend and lift are about
-	expiry    int64
-	observed  int64
-	block     string
-	quantity  *big.Int // units of unbond
-	script    string
+	body        string // type and body
+	kind        string // type
+	sub         int64  // the first byte of those that have several forms
+	proposals   []string
+	openings    []modelOpening
+	items       []modelItem
+	role        int64
+	index       int64 // of the custodian, auditor or seat that is named
+	custodian   int64 // whom suspend and lift are about
+	suspendedAt int64 // the suspension that a lift ends
+	expiry      int64
+	observed    int64
+	block       string
+	quantity    *big.Int // units of unbond
+	script      string
 
 	parameters [][2]int64
 	goods      []modelGood
@@ -157,13 +159,13 @@ func parseModel(body string) (rec *modelRecord, ok bool) {
 		r.list(1, 256, func() {
 			r.item(rec)
 			r.ascending(&last, rec.last().number)
-			rec.last().loss = r.below(8, 63)
+			rec.last().before, rec.last().loss = r.height(), r.below(8, 63)
 		})
 	case "0e":
 		rec.role, rec.index, rec.expiry, rec.custodian = r.small(1), r.small(2), r.height(), r.small(2)
 		r.bad = r.bad || rec.role != 2 && rec.role != 3
 	case "0f":
-		rec.index, rec.expiry, rec.custodian = r.small(2), r.height(), r.small(2)
+		rec.index, rec.expiry, rec.custodian, rec.suspendedAt = r.small(2), r.height(), r.small(2), r.height()
 	case "10":
 		rec.index, rec.script = r.small(2), r.short()
 	case "11":

@@ -14,7 +14,7 @@ import (
 // stateBytes is every key and value after a block, in hex, recounted from
 // nothing.
 func (m *model) stateBytes() map[string]string {
-	keys := make(map[string]string, 200)
+	keys := make(map[string]string, 400)
 	all, pool, escrow := m.supply()
 	keys["54"] = leBig(8, minus(minus(all, pool), escrow)) + leBig(8, pool) + leBig(8, escrow) + leBig(8, all)
 	for _, p := range m.params {
@@ -121,25 +121,26 @@ func (m *model) reserveBytes(keys map[string]string) {
 	sums := m.holdings()
 	for key, h := range sums {
 		if h.whole.Sign() > 0 {
-			keys["48"+be(2, key[0])+be(2, key[1])] = leBig(8, h.whole) + leBig(8, h.free) + leBig(8, h.counted)
+			keys["48"+be(2, key[0])+be(2, key[1])] = leBig(8, h.whole) + leBig(8, h.free) + leBig(8, h.counted) + leBig(8, h.claimed)
 		}
 	}
 	for i, c := range m.custody {
-		counted, all, whole := m.worthOf(sums, int64(i), nil)
+		counted, all, claimed, whole := m.worthOf(sums, int64(i), nil)
 		flags := int64(boolToInt(c.suspended) + 2*boolToInt(c.defaulted))
 		bonds := le(1, int64(len(c.bonds)))
 		for _, b := range c.bonds {
 			bonds += outHex(b.out) + leBig(8, b.units)
 			keys[outKey(b.out)] = "04" + le(2, int64(i))
 		}
-		keys["43"+be(2, int64(i))] = le(1, flags) + leBig(8, c.debt) + le(4, c.defaultAt) + le(8, m.untendered(int64(i))) +
-			leBig(8, c.announced) + le(4, c.ready) + shortHex(c.script) + bonds + leBig(16, counted) + leBig(16, all) + leBig(16, whole)
+		keys["43"+be(2, int64(i))] = le(1, flags) + le(4, c.suspendedAt) + leBig(8, c.debt) + le(4, c.defaultAt) + le(8, m.untendered(int64(i))) +
+			leBig(8, c.announced) + le(4, c.ready) + shortHex(c.script) + bonds + leBig(16, counted) + leBig(16, all) +
+			leBig(16, claimed) + leBig(16, whole)
 		if c.defaultAt > 0 {
 			keys["44"+be(4, c.defaultAt)+be(2, int64(i))] = "01"
 		}
 	}
-	if r, d := m.reserve(); r.Sign() > 0 || d.Sign() > 0 {
-		keys["57"] = leBig(16, r) + leBig(16, d)
+	if r, d, c := m.reserve(); r.Sign() > 0 || d.Sign() > 0 || c.Sign() > 0 {
+		keys["57"] = leBig(16, r) + leBig(16, d) + leBig(16, c)
 	}
 }
 

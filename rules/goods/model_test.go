@@ -2,10 +2,11 @@ package goods_test
 
 import (
 	"encoding/hex"
-	"granary/params"
 	"maps"
 	"math/big"
 	"slices"
+
+	"granary/params"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
@@ -27,7 +28,9 @@ type model struct {
 	moved          *big.Int    // L, moved by the formula
 	minted, burnt  *big.Int
 	startL, startD *big.Int
+	startE, startC *big.Int
 	startAll       []*big.Int // by custodian
+	startClaimed   []*big.Int
 
 	params   []int64
 	goods    []modelGood
@@ -96,6 +99,7 @@ type modelBond struct {
 
 type modelCustodian struct {
 	suspended, defaulted bool
+	suspendedAt          int64
 	debt                 *big.Int
 	defaultAt            int64
 	announced            *big.Int
@@ -218,10 +222,12 @@ func (m *model) begin(tip string) {
 		}
 	}
 	m.startL = m.circulating()
-	_, m.startD = m.reserve()
-	m.startAll = nil
+	_, _, m.startE = m.supply()
+	_, m.startD, m.startC = m.reserve()
+	m.startAll, m.startClaimed = nil, nil
 	for c := range m.custody {
-		_, all, _ := m.worth(int64(c), nil)
+		_, all, claimed, _ := m.worth(int64(c), nil)
+		m.startClaimed = append(m.startClaimed, claimed)
 		m.startAll = append(m.startAll, all)
 	}
 }

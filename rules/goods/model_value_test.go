@@ -62,14 +62,14 @@ func (m *model) minersShare(units *big.Int) *big.Int { return basisUp(units, m.p
 func (r *modelReceipt) quantity() *big.Int { return plus(plus(r.undrawn, r.free), r.owed) }
 
 // holding is the measures of a custodian and good.
-type holding struct{ whole, free, counted *big.Int }
+type holding struct{ whole, free, counted, claimed *big.Int }
 
 func (m *model) holdings() map[[2]int64]holding {
 	sums := map[[2]int64]holding{}
 	for _, r := range m.receipts {
 		h, ok := sums[[2]int64{r.custodian, r.good}]
 		if !ok {
-			h = holding{new(big.Int), new(big.Int), new(big.Int)}
+			h = holding{new(big.Int), new(big.Int), new(big.Int), new(big.Int)}
 			sums[[2]int64{r.custodian, r.good}] = h
 		}
 		for _, part := range []*big.Int{r.undrawn, r.free, r.owed} { // these are of this sum alone
@@ -80,22 +80,28 @@ func (m *model) holdings() map[[2]int64]holding {
 			h.counted.Add(h.counted, r.free)
 		}
 	}
+	for _, c := range m.claims {
+		if c.kind == 0 {
+			claimed := sums[[2]int64{c.custodian, m.receipts[c.receipt].good}].claimed
+			claimed.Add(claimed, c.quantity)
+		}
+	}
 	return sums
 }
 
 // worth is a custodian's counted, all and whole, with what a record adds to
 // the whole, by good.
-func (m *model) worth(custodian int64, more map[int64]*big.Int) (counted, all, whole *big.Int) {
+func (m *model) worth(custodian int64, more map[int64]*big.Int) (counted, all, claimed, whole *big.Int) {
 	return m.worthOf(m.holdings(), custodian, more)
 }
 
-func (m *model) worthOf(sums map[[2]int64]holding, custodian int64, more map[int64]*big.Int) (counted, all, whole *big.Int) {
-	counted, all, whole = new(big.Int), new(big.Int), new(big.Int)
+func (m *model) worthOf(sums map[[2]int64]holding, custodian int64, more map[int64]*big.Int) (counted, all, claimed, whole *big.Int) {
+	counted, all, claimed, whole = new(big.Int), new(big.Int), new(big.Int), new(big.Int)
 	for good := range m.goods {
 		g := int64(good)
 		h, ok := sums[[2]int64{custodian, g}]
 		if !ok {
-			h = holding{new(big.Int), new(big.Int), new(big.Int)}
+			h = holding{new(big.Int), new(big.Int), new(big.Int), new(big.Int)}
 		}
 		in := h.whole
 		if more[g] != nil {
@@ -103,25 +109,27 @@ func (m *model) worthOf(sums map[[2]int64]holding, custodian int64, more map[int
 		}
 		counted = plus(counted, m.valueLow(g, h.counted))
 		all = plus(all, m.valueHigh(g, h.free))
+		claimed = plus(claimed, m.valueHigh(g, h.claimed))
 		whole = plus(whole, m.valueHigh(g, in))
 	}
-	return counted, all, whole
+	return counted, all, claimed, whole
 }
 
-// reserve is R and D, in full.
-func (m *model) reserve() (r, d *big.Int) {
-	r, d = new(big.Int), new(big.Int)
+// reserve is R, D and C, in full.
+func (m *model) reserve() (r, d, taken *big.Int) {
+	r, d, taken = new(big.Int), new(big.Int), new(big.Int)
 	sums := m.holdings()
 	for i, c := range m.custody {
-		counted, all, _ := m.worthOf(sums, int64(i), nil)
+		counted, all, claimed, _ := m.worthOf(sums, int64(i), nil)
 		if !c.suspended && !c.defaulted {
 			r = plus(r, counted)
 		}
 		if !c.defaulted {
 			d = plus(d, all)
+			taken = plus(taken, claimed)
 		}
 	}
-	return r, d
+	return r, d, taken
 }
 
 // circulating is L, recounted: what nobody has before the coinbase, the fees,
@@ -161,7 +169,10 @@ func (c *modelCustodian) bonded() *big.Int {
 // bondsSuffice with what a record announces or opens.
 func (m *model) bondsSuffice(custodian int64, announced *big.Int, more map[int64]*big.Int) bool {
 	c := &m.custody[custodian]
-	_, _, whole := m.worth(custodian, more)
+	_, _, _, whole := m.worth(custodian, more)
+	if whole.Cmp(largest) > 0 {
+		m.seen["goods worth more than 2^63-1"]++
+	}
 	over := minus(held(whole), big.NewInt(m.params[pAllowance]))
 	if over.Sign() < 0 {
 		over = new(big.Int)
