@@ -103,7 +103,7 @@ func newRoot(io *streams) *cobra.Command {
 	root.SetErr(io.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		newUp(io), newTour(io), newNode(io), newImport(io), newCheck(io), newRPC(io), newCharter(io), newProof(io),
+		newUp(io), newTour(io), newNode(io), newImport(io), newCheck(io), newRPC(io), newCharter(io), newReserve(io), newProof(io),
 		newBench(io), newConfig(io), newVersion(io), newMan(io),
 	)
 	return root
