@@ -76,6 +76,9 @@ func (d *derivation) record(a *act, record rules.Record) error {
 			return err
 		}
 		for i := range r.Deliveries {
+			if !d.isOpen(r.Deliveries[i].ClaimRef) {
+				continue
+			}
 			if err := a.deliver(r.Deliveries[i].Number, r.Deliveries[i].Document); err != nil {
 				return err
 			}
@@ -255,6 +258,9 @@ func (a *act) tender(r rules.Tender) error {
 		return err
 	}
 	for i := range r.Claims {
+		if !a.d.isOpen(r.Claims[i]) {
+			continue
+		}
 		e, c, err := a.ofClaim(KindTendered, r.Claims[i].Number)
 		if err != nil {
 			return err
@@ -264,6 +270,15 @@ func (a *act) tender(r rules.Tender) error {
 		a.d.add(e)
 	}
 	return nil
+}
+
+// isOpen reports whether a claim of a list is there: the rules pass over one
+// that is gone. One that a list does something to is among the changed keys.
+func (d *derivation) isOpen(ref rules.ClaimRef) bool {
+	key := state.KeyClaim(ref.Number)
+	was, err := state.DecodeClaim(key, d.changed[string(key)].Old)
+	_, gone := d.ends[ref.Number]
+	return err == nil && was.ID == ref.ID && !gone
 }
 
 func (a *act) deliver(claim uint64, document chainhash.Hash) error {
@@ -300,7 +315,15 @@ func (a *act) settle(r rules.Settle) error {
 	}
 	e.Units = c.EscrowUnits
 	a.end(e)
-	if err := a.d.move(c.Receipt, func(at *state.Receipt) { at.Owed, at.Lost = at.Owed-c.Quantity, at.Lost+c.Quantity }); err != nil {
+	err = a.d.move(c.Receipt, func(at *state.Receipt) {
+		at.Owed -= c.Quantity
+		if c.Kind == state.ClaimReclaim {
+			at.Undrawn += c.Quantity
+		} else {
+			at.Lost += c.Quantity
+		}
+	})
+	if err != nil {
 		return err
 	}
 	return a.suspend(c.Custodian)
@@ -329,9 +352,12 @@ func (a *act) audit(r rules.Audit) error {
 	}
 	for i := range r.Audited {
 		seen := &r.Audited[i]
-		at, err := a.d.receipt(seen.Receipt)
+		at, err := a.d.seenAs(seen)
 		if err != nil {
 			return err
+		}
+		if at == nil {
+			continue
 		}
 		e, err := a.ofReceipt(KindAudited, seen.Receipt)
 		if err != nil {
@@ -354,6 +380,19 @@ func (a *act) audit(r rules.Audit) error {
 		}
 	}
 	return nil
+}
+
+// seenAs gives a receipt as it runs through the block, nil where an audit
+// passes over it: closed, or seen by another audit since.
+func (d *derivation) seenAs(seen *rules.AuditedReceipt) (*state.Receipt, error) {
+	if d.changed[string(state.KeyReceipt(seen.Receipt))].Old == nil {
+		return nil, nil
+	}
+	at, err := d.receipt(seen.Receipt)
+	if err != nil || at.ID != seen.ID || at.Observed != seen.Before || at.Quantity() == 0 {
+		return nil, err
+	}
+	return at, nil
 }
 
 // suspend tells of a suspension unless the custodian was suspended already.

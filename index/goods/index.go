@@ -163,14 +163,14 @@ func (x *Index) Connect(event *chain.Event) error {
 		return nil
 	}
 	d, err := newDerivation(x.rows, x.charterID, event.Header.Height, event.Block, event.Undo)
+	if err == nil {
+		err = d.run()
+	}
+	if err == nil {
+		err = d.apply()
+	}
 	if err != nil {
-		return err
-	}
-	if err := d.run(); err != nil {
-		return err
-	}
-	if err := d.apply(); err != nil {
-		return err
+		return x.giveUp(event.Header, err)
 	}
 	for i := range d.events {
 		x.write(&d.events[i])
@@ -183,6 +183,14 @@ func (x *Index) Connect(event *chain.Event) error {
 	}
 	putPlain(x.rows, &journalTable, event.Header.Height, x.rows.takeJournal())
 	return x.moved(event.Header)
+}
+
+// giveUp ends the history at the block below h, which it cannot tell: a node
+// lives without it.
+func (x *Index) giveUp(h *state.Header, why error) error {
+	x.idle = true
+	x.log.Error("the goods history ends here: it does not understand the next block", "height", h.Height, "err", why)
+	return errors.Join(x.rows.takeBack(x.rows.takeJournal()), x.flush())
 }
 
 // Disconnect implements chain.Follower.

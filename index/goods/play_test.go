@@ -185,12 +185,12 @@ func TestCustody(t *testing.T) {
 	observed, err := p.Cast.Observed()
 	p.must(err)
 	r := p.receipt(0)
-	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{{Receipt: 0, ID: r.ID, Loss: 100}}})
+	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{{Receipt: 0, ID: r.ID, Before: r.Observed, Loss: 100}}})
 	if debt := p.standing(0).DebtUnits; debt != 0 { // the template slashes by itself
 		t.Fatalf("the custodian owes %d", debt)
 	}
 	p.attestedByAuditor(rules.Suspend{Role: state.RoleAuditor, Index: 2, Expiry: p.expiry(), Custodian: 0})
-	p.attestedByAuditor(rules.Lift{Auditor: 2, Expiry: p.expiry(), Custodian: 0})
+	p.attestedByAuditor(rules.Lift{Auditor: 2, Expiry: p.expiry(), Custodian: 0, SuspendedAt: p.standing(0).SuspendedAt})
 	p.mustTell(OfCustodian(0), "receipt opened 20000 by 0 1", "drawn 20000", "bonded", "unbond announced", "unbond cancelled",
 		"audited 100 by 0 1 2", "slashed", "suspended by 0 1 2", "lifted by 0 1 2")
 	p.mustTell(OfAuditor(2), "audited 100 by 0 1 2", "suspended by 0 1 2", "lifted by 0 1 2")
@@ -238,16 +238,25 @@ func TestClose(t *testing.T) {
 	_, err = p.MineWith(t.Context(), reclaim) // before the template draws
 	p.must(err)
 	p.mine(1)
+	gone, closing := ref(p.claim(0)), p.receipt(1)
 	p.give(p.Cast.Deliver(holder, p.claim(0)))
 	p.mine(1)
 	p.give(p.Cast.Redeem(holder, p.receipt(1), 700))
 	p.mine(1)
+	// A list passes over what is gone by now.
+	p.attested(state.RoleCustodian, 0, rules.Tender{Custodian: 0, Expiry: p.expiry(), Claims: []rules.ClaimRef{gone, ref(p.claim(1))}})
 	p.give(p.Cast.Deliver(holder, p.claim(1)))
 	p.mine(1)
 	p.mustTell(OfReceipt(1), "receipt opened 1000 by 0 1", "reclaimed 300", "drawn 700", "delivered 300", "redeemed 700",
-		"delivered 700", "receipt closed")
+		"tendered 700 by 0 1", "delivered 700", "receipt closed")
+	observed, err := p.Cast.Observed()
+	p.must(err)
+	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{
+		{Receipt: 0, ID: p.receipt(0).ID, Before: p.receipt(0).Observed}, {Receipt: 1, ID: closing.ID, Before: closing.Observed},
+	}})
+	p.mustTell(OfAuditor(2), "audited by 0 1 2")
 	last, ended, err := p.index.ClosedReceipt(1)
-	if err != nil || last == nil || last.Delivered != 1_000 || last.Quantity() != 0 || ended.Height != p.Height() || ended.Txid == [32]byte{} {
+	if err != nil || last == nil || last.Delivered != 1_000 || last.Quantity() != 0 || ended.Height != p.Height()-2 || ended.Txid == [32]byte{} {
 		t.Errorf("closed %+v as %+v, %v", ended, last, err)
 	}
 	open, closed, err := p.index.ReceiptCounts(Which{0, 0, true, true})
