@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,13 +40,14 @@ func TestTranscripts(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			var charter *params.Charter
+			var masked map[string]string
 			switch name := filepath.Base(file); {
 			case strings.HasPrefix(name, "goods_play"):
-				charter = playCharter(t)
+				charter, masked = playCharter(t), map[string]string{}
 			case strings.HasPrefix(name, "goods"):
 				charter = testCharter(t)
 			}
-			s := &transcript{world: newWorld(t, charter), vars: map[string]string{}, tried: tried}
+			s := &transcript{world: newWorld(t, charter), vars: map[string]string{}, tried: tried, masked: masked}
 			if charter != nil {
 				s.people = newPeople(s.world, charter)
 			}
@@ -64,6 +66,25 @@ type transcript struct {
 	people *people // on a chain with a charter
 	vars   map[string]string
 	tried  map[string]bool
+	// masked, if set, are the names of hashes and ids, in the order in which
+	// they were first seen, so that a transcript does not change with every
+	// byte of the state.
+	masked map[string]string
+}
+
+var (
+	longHex  = regexp.MustCompile(`\b(?:[0-9a-f]{64}|[0-9a-f]{16})\b`)
+	timeLine = regexp.MustCompile(`"time": \d+`)
+)
+
+func (s *transcript) mask(answer string) string {
+	answer = timeLine.ReplaceAllString(answer, `"time": TIME`)
+	return longHex.ReplaceAllStringFunc(answer, func(hash string) string {
+		if s.masked[hash] == "" {
+			s.masked[hash] = fmt.Sprintf("%s-%d", map[int]string{16: "ID", 64: "HASH"}[len(hash)], len(s.masked)+1)
+		}
+		return s.masked[hash]
+	})
 }
 
 func (s *transcript) run(t *testing.T, d *datadriven.TestData) string {
@@ -94,6 +115,9 @@ func (s *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		if d.HasArg("quiet") && !strings.HasPrefix(answer, "error") {
 			answer = "ok"
+		}
+		if s.masked != nil {
+			answer = s.mask(answer)
 		}
 		fmt.Fprintln(&out, shorten(answer))
 	}
