@@ -54,6 +54,7 @@ type reserveFigures struct {
 	Circulating    json.Number
 	Reserve        json.Number
 	RedemptionBase json.Number `json:"redemption_base"`
+	Redeeming      json.Number
 	Pool           json.Number
 	Escrow         json.Number
 	Bonds          json.Number
@@ -121,7 +122,8 @@ func (f *reserveFigures) print(out io.Writer) error {
 	sums.row("circulating", coinText(f.Circulating), "")
 	sums.row("reserve", coinText(f.Reserve), "value of the goods that count")
 	sums.row("coverage", coverageText(f.CoverageBP), "at least "+percent(f.MinCoverageBP)+" after every release")
-	sums.row("redemption base", coinText(f.RedemptionBase), "all goods but of custodians in default")
+	sums.row("redemption base", coinText(f.RedemptionBase), "all free goods but of custodians in default")
+	sums.row("redeeming", coinText(f.Redeeming), "goods that open redemptions took")
 	sums.row("pool", coinText(f.Pool), "not yet released")
 	sums.row("escrow", coinText(f.Escrow), "waits for goods to be delivered")
 	sums.row("bonds", coinText(f.Bonds), "of the custodians")

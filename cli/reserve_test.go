@@ -30,7 +30,7 @@ func TestReserveOfANode(t *testing.T) {
 func TestReserveTable(t *testing.T) {
 	bp := int64(11_980)
 	figures := reserveFigures{
-		Height: 9, Circulating: "20999999.97690000", Reserve: "20999999.97690000", RedemptionBase: "20999999.97690000", Pool: "0.00000000",
+		Height: 9, Circulating: "20999999.97690000", Reserve: "20999999.97690000", RedemptionBase: "20999999.97690000", Redeeming: "0.90000000", Pool: "0.00000000",
 		Escrow: "0.90450000", Bonds: "12.00000000", CoverageBP: &bp, MinCoverageBP: 11_000, Label: "proved by the chain",
 		Goods: []reserveGood{
 			{"ABCDEFGHIJKL", "measures", 9_000_000_000_000, 8_000_000_000_000, 8_000_000_000_000, "20999999.97690000", "1.0"},

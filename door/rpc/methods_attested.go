@@ -45,7 +45,7 @@ func attestedMethods() []Method {
 		{
 			Name: "listinspections", Family: familyGoods,
 			Summary: "Lists the receipts that auditors were asked to recount, the newest draw first.",
-			Detail:  "After every 144th block up to 4 open receipts are drawn by the hash of the block, each with a chance as large as its value; docs/goods-rules.md and index/goods say how. No rule depends on it.",
+			Detail:  "After every 144th block up to 4 open receipts are drawn by the hash of the block, each with a chance as large as its value at the par in force (index/goods/inspect.go says how, to the byte). No rule depends on it.",
 			Params:  []Param{pageParam(), beforeParam()},
 			Result:  "An object: height, every (blocks between draws), inspections (an array of objects: height of the draw, receipt, custodian, name, good, quantity in measure at the draw, auditor (asked first), auditor_name, answered (the first audit that saw the goods since: height, txid, auditor, loss in measures; absent where none came), label), next (give it as before to see more; absent on the last page).",
 			run:     listInspections,

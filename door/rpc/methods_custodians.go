@@ -27,7 +27,7 @@ func custodianMethods() []Method {
 			Summary: "Gives a custodian: standing, bonds, debt, allowances, and its record of punctuality.",
 			Detail:  recordHelp,
 			Params:  []Param{{Name: "custodian", Type: Anything, Help: "Its name or index."}},
-			Result:  "An object: height, custodian, name, seat (txid, vout, since), suspended, default, counts, debt, default_at (the height at which default comes unless its bonds cover the debt), bonds (coins, with txid and vout, oldest first), bond_total, bonds_needed (coins, for what it holds), announced and ready_at (of an unbond), return_script (hex), untendered_claims, value and whole_value (coins), allowances (by good: limit, whole, free, counted in measures, value in coins), record, label.",
+			Result:  "An object: height, custodian, name, seat (txid, vout, since), suspended, default, counts, debt, default_at (the height at which default comes unless its bonds cover the debt), bonds (coins, with txid and vout, oldest first), bond_total, bonds_needed (coins, for what it holds), announced and ready_at (of an unbond), return_script (hex), untendered_claims, value and whole_value (coins), allowances (by good: limit, whole, free, counted, redeeming in measures, value in coins), record, label.",
 			run:     getCustodian,
 		},
 		{

@@ -12,7 +12,7 @@ func reserveMethods() []Method {
 			Name: "getreserve", Family: familyGoods,
 			Summary: "Gives what stands behind the coins: the reserve, in all, by good and by custodian.",
 			Detail:  "It is read from sums, so it costs the same however many receipts there are.",
-			Result:  "An object: height, bestblockhash, circulating, reserve (value of the goods that count), redemption_base (of all goods of custodians not in default), pool, escrow, bonds (coins), coverage_bp (reserve over circulating in basis points; absent where nothing circulates), min_coverage_bp, goods (each with par_num units of coin for par_den measures, haircut_bp, whole, free and counted in measures, value of the counted and whole_value in coins), custodians (each with suspended, default, counts, debt and bonds in coins, and its goods likewise), label.",
+			Result:  "An object: height, bestblockhash, circulating, reserve (value of the goods that count), redemption_base (of all free goods of custodians not in default), redeeming (of the goods that open redemptions took from it), pool, escrow, bonds (coins), coverage_bp (reserve over circulating in basis points; absent where nothing circulates), min_coverage_bp, goods (each with par_num units of coin for par_den measures, haircut_bp, whole, free, counted and redeeming in measures, value of the counted and whole_value in coins), custodians (each with suspended, default, counts, debt and bonds in coins, and its goods likewise), label.",
 			run:     getReserve,
 		},
 		{
@@ -24,7 +24,7 @@ func reserveMethods() []Method {
 				{Name: "to", Type: Integer, Optional: true, Help: "The last height; without it the tip."},
 				{Name: "step", Type: Integer, Optional: true, Default: "1", Help: "Blocks from one point to the next."},
 			},
-			Result: "An object: from, to, step, since (the first height of the history), points (at most 1000: height, time in Unix seconds, circulating, reserve, redemption_base, pool, escrow, bonds in coins, coverage_bp in basis points (absent where nothing circulates), min_coverage_bp, events (how many)), events (the newest 100 that moved coverage), label.",
+			Result: "An object: from, to, step, since (the first height of the history), points (at most 1000: height, time in Unix seconds, circulating, reserve, redemption_base, redeeming, pool, escrow, bonds in coins, coverage_bp in basis points (absent where nothing circulates), min_coverage_bp, events (how many)), events (the newest 100 that moved coverage), label.",
 			run:    getCoverage,
 		},
 	}
@@ -59,6 +59,7 @@ func getReserve(c *call) (any, error) {
 			{"circulating", amount(totals.CirculatingUnits)},
 			{"reserve", amount(reserve.Counted.Units())},
 			{"redemption_base", amount(reserve.All.Units())},
+			{"redeeming", amount(reserve.Claimed.Units())},
 			{"pool", amount(totals.PoolUnits)},
 			{"escrow", amount(totals.EscrowUnits)},
 			{"bonds", amount(bonds)},
@@ -157,13 +158,14 @@ func holdingJSON(good *goods.Good, h state.Holding, counts bool) object {
 		{"whole", h.Whole},
 		{"free", h.Free},
 		{"counted", h.Counted},
+		{"redeeming", h.Claimed},
 		{"value", amount(value)},
 		{"whole_value", amount(good.HighUnits(h.Whole))},
 	}
 }
 
 // goodSums are what custodians hold of a good together.
-type goodSums struct{ whole, free, counted, value, wholeValue state.Sum }
+type goodSums struct{ whole, free, counted, redeeming, value, wholeValue state.Sum }
 
 // reserveOfGoods sums the holdings by good.
 func (b *book) reserveOfGoods(holdings []holdingAt, counting map[uint16]bool) []object {
@@ -173,7 +175,7 @@ func (b *book) reserveOfGoods(holdings []holdingAt, counting map[uint16]bool) []
 			continue
 		}
 		s, good := &sums[h.good], b.goods[h.good]
-		s.whole, s.free = s.whole.Add(h.Whole), s.free.Add(h.Free)
+		s.whole, s.free, s.redeeming = s.whole.Add(h.Whole), s.free.Add(h.Free), s.redeeming.Add(h.Claimed)
 		s.wholeValue = s.wholeValue.Add(good.HighUnits(h.Whole))
 		if counting[h.custodian] {
 			s.counted, s.value = s.counted.Add(h.Counted), s.value.Add(good.LowUnits(h.Counted))
@@ -192,6 +194,7 @@ func (b *book) reserveOfGoods(holdings []holdingAt, counting map[uint16]bool) []
 			{"whole", s.whole.Units()},
 			{"free", s.free.Units()},
 			{"counted", s.counted.Units()},
+			{"redeeming", s.redeeming.Units()},
 			{"value", amount(s.value.Units())},
 			{"whole_value", amount(s.wholeValue.Units())},
 		}
@@ -259,6 +262,7 @@ func coverageJSON(p *history.Coverage) object {
 		{"circulating", amount(p.CirculatingUnits)},
 		{"reserve", amount(p.ReserveUnits)},
 		{"redemption_base", amount(p.AllUnits)},
+		{"redeeming", amount(p.ClaimedUnits)},
 		{"pool", amount(p.PoolUnits)},
 		{"escrow", amount(p.EscrowUnits)},
 		{"bonds", amount(p.BondUnits)},

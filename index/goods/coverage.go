@@ -15,6 +15,7 @@ type Coverage struct {
 	CirculatingUnits int64 // L
 	ReserveUnits     int64 // R, saturated
 	AllUnits         int64 // D, saturated
+	ClaimedUnits     int64 // C, saturated
 	PoolUnits        int64
 	EscrowUnits      int64
 	BondUnits        int64
@@ -48,13 +49,13 @@ func (c *Coverage) takeTotals(t state.Totals) {
 
 // takeReserve moves those that are in the reserve.
 func (c *Coverage) takeReserve(r state.Reserve) {
-	c.ReserveUnits, c.AllUnits = r.Counted.Units(), r.All.Units()
+	c.ReserveUnits, c.AllUnits, c.ClaimedUnits = r.Counted.Units(), r.All.Units(), r.Claimed.Units()
 }
 
 func (c *Coverage) encode(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(uint32(c.Height)))
 	for _, v := range [...]int64{
-		c.Time, c.CirculatingUnits, c.ReserveUnits, c.AllUnits, c.PoolUnits, c.EscrowUnits, c.BondUnits, c.MinCoverageBP,
+		c.Time, c.CirculatingUnits, c.ReserveUnits, c.AllUnits, c.ClaimedUnits, c.PoolUnits, c.EscrowUnits, c.BondUnits, c.MinCoverageBP,
 	} {
 		dst = binary.AppendUvarint(dst, uint64(v))
 	}
@@ -65,7 +66,7 @@ func decodeCoverage(raw []byte) (c Coverage, err error) {
 	r := row{raw: raw}
 	c.Height = int32(r.uvarint())
 	for _, v := range [...]*int64{
-		&c.Time, &c.CirculatingUnits, &c.ReserveUnits, &c.AllUnits, &c.PoolUnits, &c.EscrowUnits, &c.BondUnits, &c.MinCoverageBP,
+		&c.Time, &c.CirculatingUnits, &c.ReserveUnits, &c.AllUnits, &c.ClaimedUnits, &c.PoolUnits, &c.EscrowUnits, &c.BondUnits, &c.MinCoverageBP,
 	} {
 		*v = int64(r.uvarint())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"granary/chain"
 	"granary/params"
 	rules "granary/rules/goods"
 	"granary/state"
@@ -360,5 +361,50 @@ func TestBeginAtTip(t *testing.T) {
 	p.must(p.Chain.Invalidate(p.Chain.AtHeight(p.Height() - 2).Hash))
 	if hash, _ := x.Tip(); hash != [32]byte{} || !x.idle {
 		t.Errorf("the index stands at %v", hash)
+	}
+}
+
+// pruned is a chain whose block files were deleted.
+type pruned struct{ *chain.Engine }
+
+func (pruned) Status(*state.Header) chain.HeaderStatus { return chain.HeaderStatus{} }
+
+// TestPruned: an empty index begins at the tip, one that missed deleted blocks
+// begins anew there.
+func TestPruned(t *testing.T) {
+	p := openPlay(t, quick)
+	p.receive(0, 0, 20_000, "holder")
+	fs := vfs.NewMem()
+	x := p.open(fs)
+	p.must(x.Sync(t.Context(), pruned{p.Chain}, nil))
+	if x.Since() != p.Height()+1 {
+		t.Errorf("an empty index begins at %d", x.Since())
+	}
+	p.must(x.Close())
+	p.mine(3)
+	x = p.open(fs)
+	p.must(x.Sync(t.Context(), pruned{p.Chain}, nil))
+	if _, height := x.Tip(); height != p.Height() || x.Since() != height+1 {
+		t.Errorf("an index that missed blocks begins at %d", x.Since())
+	}
+	p.mine(1)
+	figures, err := x.Coverage(0, 1<<30, 1, 10)
+	if err != nil || len(figures) != 1 || figures[0].Height != p.Height() || figures[0].ReserveUnits == 0 {
+		t.Errorf("figures %+v, %v", figures, err)
+	}
+}
+
+// TestGiveUp: a block that the history cannot tell ends it; the chain goes on.
+func TestGiveUp(t *testing.T) {
+	p := openPlay(t, quick)
+	p.receive(0, 0, 20_000, "holder")
+	x := p.index
+	x.mu.Lock()
+	x.rows.set(custodianTable.Key(0), []byte{1}) // damaged
+	x.mu.Unlock()
+	height := p.Height()
+	p.mine(2) // the first has a draw
+	if _, at := x.Tip(); at != height || !x.idle || p.Height() != height+2 {
+		t.Errorf("the history is at %d, the chain at %d", at, p.Height())
 	}
 }
