@@ -408,3 +408,52 @@ func TestGiveUp(t *testing.T) {
 		t.Errorf("the history is at %d, the chain at %d", at, p.Height())
 	}
 }
+
+// TestChanges: goods grow old, a custodian falls into default, bonds go back,
+// the council changes the fee and gives a seat to somebody else, whose
+// predecessor's word counts no more.
+func TestChanges(t *testing.T) {
+	p := openPlay(t, func(c *params.Charter) {
+		quick(c)
+		c.Goods = slices.Clone(c.Goods)
+		c.Goods[0].MaxAgeBlocks = 25
+	})
+	holder, north := p.who("holder"), p.who("north")
+	p.receive(0, 0, 20_000, "holder")
+	p.receive(1, 1, 60, "holder")
+	p.mine(1)
+	p.give(p.Cast.Pay(holder, north, 100_000_000))
+	p.mine(1)
+	p.give(p.Cast.Bond(north, 0, 30_000_000))
+	p.mine(1)
+	p.give(p.Cast.Act(state.RoleCustodian, 0, rules.Unbond{Step: rules.UnbondAnnounce, Custodian: 0, Units: 10_000_000}))
+	p.give(p.Cast.Act(state.RoleCouncil, 0, rules.Amend{Parameters: []rules.ParameterChange{{Parameter: 9, Value: 70}}}))
+	p.mine(1)
+	p.mineTo(p.standing(0).ReadyAt - 1)
+	withdraw, err := p.Cast.WithdrawBonds(0)
+	p.must(err)
+	_, err = p.MineWith(t.Context(), withdraw)
+	p.must(err)
+	p.mine(10)
+	p.mustHoldCoverage()
+	p.mineTo(p.receipt(0).ValidUntil + 1)
+	p.mustTell(OfCustodian(0), "receipt opened 20000 by 0 1", "drawn 20000", "bonded", "unbond announced", "unbond withdrawn", "expired 20000")
+	all := p.lines(OfChain())
+	if !slices.Contains(all, "change announced") || !slices.Contains(all, "change effective") {
+		t.Errorf("the chain's history is %q", all)
+	}
+	observed, err := p.Cast.Observed()
+	p.must(err)
+	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{
+		{Receipt: 1, ID: p.receipt(1).ID, Before: p.receipt(1).Observed, Loss: 61},
+	}})
+	p.mine(6) // past the grace window: no bonds pay its debt
+	got := p.lines(OfCustodian(1))
+	if want := []string{"audited 60 by 0 1 2", "suspended by 0 1 2", "receipt closed", "debt", "defaulted"}; len(got) < 5 || !slices.Equal(got[len(got)-5:], want) {
+		t.Errorf("the history of the other custodian is %q", got)
+	}
+	p.mustHoldCoverage()
+	fresh := p.open(vfs.NewMem())
+	p.must(fresh.Sync(t.Context(), p.Chain, nil))
+	mustEqual(t, dump(t, fresh), dump(t, p.index), "an index that was built late")
+}
