@@ -42,6 +42,7 @@ inline ageCustodian(k) {
 
 inline snapshot(k) {
 	cu[k].divisor = DIVISOR(k);
+	cu[k].claims = CLAIMS(k);
 }
 
 inline checkRedeemable(r) {
@@ -50,6 +51,7 @@ inline checkRedeemable(r) {
 
 inline startBlock() {
 	startL = circulating;
+	startE = escrow;
 	snapshot(0);
 #if CUSTODIANS == 2
 	snapshot(1);

@@ -128,10 +128,18 @@ inline settle(c) {
 	escrow = escrow - cl[c].units;
 	circulating = circulating + cl[c].units; purse = purse + cl[c].units;
 	OF(c).owed = OF(c).owed - cl[c].quantity;
-	OF(c).lost = OF(c).lost + cl[c].quantity;
 	amount = KEEPER(cl[c].receipt);
 	cu[amount].suspended = 1;
-	cu[amount].debt = cu[amount].debt + FINE(cl[c].quantity);
+	if
+	:: cl[c].kind == REDEMPTION ->
+		OF(c).lost = OF(c).lost + cl[c].quantity;
+		cu[amount].debt = cu[amount].debt + FINE(cl[c].quantity)
+	:: else ->
+		OF(c).undrawn = OF(c).undrawn + cl[c].quantity;
+		/* The same goods can be wanted back again and again: the debt is
+		   held, as the rules hold it at their last number. */
+		cu[amount].debt = MAX(cu[amount].debt, MIN(cu[amount].debt + PENALTIES(cl[c].quantity), LAST_DEBT))
+	fi;
 	watch(amount);
 #ifndef BROKEN_SETTLE_LEAVES_CLAIM
 	gone(c);

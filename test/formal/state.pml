@@ -92,6 +92,7 @@ typedef Custodian {
 	byte announced;
 	byte ready;     /* blocks until withdrawal */
 	byte divisor;   /* D for its redemptions, as at the start of the block */
+	byte claims;    /* C for its redemptions, likewise */
 	byte deficit    /* ends of blocks since debt came above bonds, for the proof only */
 }
 
@@ -106,6 +107,7 @@ byte purse;                 /* ordinary coins, one by one */
 byte fees;                  /* of this block, until the coinbase pays them out */
 byte subsidies = SUBSIDIES; /* blocks that still bring a unit */
 byte startL;                /* L at the start of the block */
+byte startE;                /* escrow then */
 byte poolWas = POOL;        /* before the record */
 #ifdef GIFTS
 byte burnt;
@@ -144,6 +146,8 @@ hidden int fee;
 #define CREDIT(q)  TRIM(LOW(q))
 #define MINERS(u)  (((u) * SHARE + 9) / 10)
 #define FINE(q)    ((HIGHUP(q) * (10 + PENALTY) + 9) / 10)
+#define LAST_DEBT  6 /* a number that nothing of this size needs */
+#define PENALTIES(q) ((HIGHUP(q) * PENALTY + 9) / 10)
 #define REFUND(u)  (((u) * 10) / (10 + FEE))
 
 #define KEEPER(r)      ((r) % CUSTODIANS)
@@ -182,10 +186,23 @@ hidden int fee;
 #define DIVISOR(k) (cu[k].defaulted -> (D) + ALL(k) : (D))
 #endif
 
-/* The price of a redemption, with L and D as at the start of the block. */
+/* What redemptions took, of custodians like D. */
+#define TOOK(c, k)  ((cl[c].kind == REDEMPTION && KEEPER(cl[c].receipt) == (k)) -> cl[c].quantity : 0)
+#define TAKEN(k)    HIGH(TOOK(0, k) + TOOK(1, k))
+#if CUSTODIANS == 1
+#define C_TOTAL     (cu[0].defaulted -> 0 : TAKEN(0))
+#else
+#define C_TOTAL     ((cu[0].defaulted -> 0 : TAKEN(0)) + (cu[1].defaulted -> 0 : TAKEN(1)))
+#endif
+#define CLAIMS(k)   (cu[k].defaulted -> (C_TOTAL) + TAKEN(k) : (C_TOTAL))
+
+/* The price of a redemption, with L, D and what claims hold as at the start of
+   the block: the higher of that without claims and that with them. */
 #define OPEN(r)     (cu[KEEPER(r)].divisor > 0)
-#define TENTHS(r)   (cu[KEEPER(r)].divisor * 10)
-#define PRICE(r, q) ((HIGHUP(q) * MAX(startL, cu[KEEPER(r)].divisor) * (10 + FEE) + TENTHS(r) - 1) / TENTHS(r))
+#define PRICED(q, l, d) ((HIGHUP(q) * MAX(l, d) * (10 + FEE) + (d) * 10 - 1) / ((d) * 10))
+#define WITHOUT(r, q) PRICED(q, startL, cu[KEEPER(r)].divisor)
+#define WITH(r, q)  PRICED(q, startL + startE, cu[KEEPER(r)].divisor + cu[KEEPER(r)].claims)
+#define PRICE(r, q) MAX(WITHOUT(r, q), WITH(r, q))
 
 /* Bonds suffice with u units announced and q measures more. */
 #define NEEDED(w)        ((MAX((w) - ALLOWANCE, 0) * RATIO + 9) / 10)
