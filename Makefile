@@ -7,7 +7,7 @@ BIN     := bin/granary
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X granary/cli.version=$(VERSION)
 
-.PHONY: run build test unit vet lint fmt cross race fuzz bench long browser peers clients formal clean
+.PHONY: run build test unit vet lint fmt cross race fuzz formal histories lives bench long browser peers clients clean
 
 ## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
 run: build
@@ -71,7 +71,7 @@ peers:
 	@mkdir -p bin/peers
 	$(GO) build -o bin/peers/btcd github.com/btcsuite/btcd
 	$(GO) build -o bin/peers/addblock github.com/btcsuite/btcd/cmd/addblock
-	GRANARY_REQUIRE_PEERS=1 $(GO) test -count=1 ./test/peers/...
+	GRANARY_REQUIRE_PEERS=1 $(GO) test -count=1 -v ./test/peers/...
 
 ## clients: unmodified JSON-RPC clients, installed from Debian, against the door; fails where there are none
 clients:
@@ -87,6 +87,16 @@ formal:
 		apt-get install -y -qq --no-install-recommends spin gcc libc6-dev >/dev/null; }
 	@command -v spin >/dev/null 2>&1 && command -v gcc >/dev/null 2>&1 || { echo "spin or gcc is not here and could not be installed"; exit 1; }
 	GRANARY_REQUIRE_FORMAL=1 $(GO) test -count=1 -v -timeout 20m ./test/formal
+
+## histories: HISTORIES random histories over all records, rules and naive model side by side, from seed SEED on
+HISTORIES ?= 100000
+histories:
+	GRANARY_HISTORIES=$(HISTORIES) GRANARY_SEED=$(or $(SEED),1) $(GO) test -count=1 -v -timeout 6h -run '^TestRandomHistories$$' ./rules/goods
+
+## lives: LIVES whole lives on the real engine, each taken apart by reorganisations of every depth from 1 to 150
+LIVES ?= 5
+lives:
+	GRANARY_LONG=1 GRANARY_LIVES=$(LIVES) GRANARY_SEED=$(or $(SEED),7) GRANARY_LIFE_BLOCKS=1500 $(GO) test -count=1 -v -timeout 2h ./test/plays
 
 ## bench: Go benchmarks; the side-by-side import is "granary bench import"
 bench:
