@@ -22,7 +22,7 @@ func (n *Node) startWeb() error {
 	}
 	options := web.Options{
 		Chain: n.Chain, Pool: n.Pool, Net: c.Net, Charter: c.Charter, Clock: n.Clock,
-		Log: rateLimited(n.Log), BlockEvery: n.options.BlockEvery, Version: n.options.Version,
+		History: n.Goods, Log: rateLimited(n.Log), BlockEvery: n.options.BlockEvery, Version: n.options.Version,
 	}
 	if n.Index != nil {
 		options.Index = &txLookUp{n.Index, n.Chain}

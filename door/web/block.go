@@ -113,6 +113,7 @@ func (s *Server) fillBlock(view *blockView, h *state.Header, block *state.Block,
 			undo = read
 		}
 	}
+	touched := factsOf(undo)
 	for i := (view.Page - 1) * listTxs; i < min(view.Page*listTxs, view.TxCount); i++ {
 		tx := block.Msg.Transactions[i]
 		row := txRow{
@@ -122,7 +123,7 @@ func (s *Server) fillBlock(view *blockView, h *state.Header, block *state.Block,
 		for _, out := range tx.TxOut {
 			row.OutUnits += out.Value
 		}
-		if words := s.recordWords(block.Txids[i], tx, undo); words != nil {
+		if words := s.recordWords(block.Txids[i], tx, touched); words != nil {
 			row.Words = words.Short
 		}
 		view.Txs = append(view.Txs, row)

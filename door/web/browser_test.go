@@ -3,11 +3,13 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,18 +131,20 @@ func TestBrowserScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("GRANARY_SCREENSHOTS names no folder: no pictures are taken")
 	}
-	w := newWorld(t, 160, nil)
-	rotated, txid := w.rotation(t)
+	w := theLife(t)
 	pages := map[string]string{
-		"home": "/", "blocks": "/blocks", "block": "/block/" + rotated.Hash.String(),
-		"tx": "/tx/" + txid.String() + "?block=" + rotated.Hash.String(), "seats": "/seats", "charter": "/charter",
-		"coinbase": "/block/1", "missing": "/search?q=nothing",
+		"home": "/", "reserve": "/reserve", "receipts": "/receipts?show=all", "receipt": w.find(t, "/receipts", "/receipt/"),
+		"closed": w.find(t, "/receipts?show=closed", "/receipt/"), "claims": "/claims?show=all", "claim": w.find(t, "/claims", "/claim/"),
+		"ended": w.find(t, "/claims?show=closed", "/claim/"), "custodians": "/custodians", "custodian": "/custodian/0",
+		"auditors": "/auditors", "auditor": "/auditor/0", "changes": "/changes", "inspections": "/inspections",
+		"blocks": "/blocks", "block": w.find(t, "/reserve", "/block/"), "tx": w.find(t, "/reserve", "/tx/"), "seats": "/seats",
+		"charter": "/charter", "coinbase": "/block/1", "missing": "/search?q=nothing",
 	}
 	if only := os.Getenv("GRANARY_SCREENSHOTS_ONLY"); only != "" {
-		pages = map[string]string{only: pages[only]}
+		maps.DeleteFunc(pages, func(name, _ string) bool { return !slices.Contains(strings.Split(only, ","), name) })
 	}
 	for name, path := range pages {
-		for form, size := range map[string]string{"phone": "390,844", "desktop": "1280,900"} {
+		for form, size := range map[string]string{"phone": "390,2600", "desktop": "1280,2000"} {
 			for _, dark := range []bool{false, true} {
 				file := filepath.Join(dir, fmt.Sprintf("%s-%s%s.png", name, form, map[bool]string{true: "-dark"}[dark]))
 				arguments := []string{"--virtual-time-budget=3000", "--window-size=" + size, "--screenshot=" + file}

@@ -34,9 +34,9 @@ type chartData struct {
 	Columns bool      `json:"columns"`
 }
 
-// charts draws the last blocks up to tip; treasuryUnits is the treasury after
+// smallCharts draws the last blocks up to tip; treasuryUnits is the treasury after
 // tip, negative where there is no charter.
-func (s *Server) charts(tip *state.Header, treasuryUnits int64) []chartView {
+func (s *Server) smallCharts(tip *state.Header, treasuryUnits int64) []chartView {
 	if tip.Height < 2 {
 		return nil
 	}

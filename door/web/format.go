@@ -40,6 +40,9 @@ func (m money) amount(units int64) string {
 	return sign + group(whole) + "." + fraction
 }
 
+// text is amount with the ticker, for sentences.
+func (m money) text(units int64) string { return m.amount(units) + "\u00a0" + m.ticker }
+
 // html gives units with a quiet fraction and the ticker. Every part is
 // escaped.
 func (m money) html(units int64) template.HTML {
@@ -131,7 +134,7 @@ func short(text string) string {
 }
 
 // plural gives "1 block", "2 blocks".
-func plural[N ~int | ~int32 | ~int64](n N, one string) string {
+func plural[N ~int | ~int32 | ~int64 | ~uint64](n N, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"granary/rules/goods"
 	"granary/state"
 )
 
@@ -25,7 +24,12 @@ type liveView struct {
 	Supply            *supplyView
 	Pool              *poolView
 	Blocks            []blockRow
-	Seats             []seatView
+	Reserve           *reserveView // nil without a charter
+	Coverage          *coverageView
+	Custodians        []custodianCard
+	Auditors          []auditorCard
+	Pending           []changeView
+	Claims            []claimRow
 	Charts            []chartView
 	State             string // names this state of things, for polling
 }
@@ -102,22 +106,17 @@ func (s *Server) liveView() (*liveView, error) {
 	live := &liveView{
 		Charter: s.options.Charter != nil, Now: s.options.Clock.Now(),
 	}
-	var tip *state.Header
-	err := s.options.Chain.View(func(at *state.Header, view state.View) error {
-		tip = at
-		if !live.Charter {
-			return nil
-		}
-		totals, err := goods.ReadTotals(view)
+	tip := s.options.Chain.Tip()
+	if live.Charter {
+		l, err := s.ledger()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		live.Supply = s.supply(at.Height, &totals)
-		live.Seats, err = s.seatViews(view)
-		return err
-	})
-	if err != nil {
-		return nil, err
+		tip = l.tip
+		live.Supply = s.supply(l.tip.Height, &l.totals)
+		if err := s.liveGoods(l, live); err != nil {
+			return nil, err
+		}
 	}
 	live.Tip, live.Height, live.Time = tip.Hash.String(), tip.Height, tip.Raw.Timestamp
 	live.State = s.stateName(tip)
@@ -135,8 +134,45 @@ func (s *Server) liveView() (*liveView, error) {
 		live.Supply = &supplyView{IssuedUnits: s.issued(tip.Height)}
 	}
 	live.Blocks = s.rows(tip, homeBlocks)
-	live.Charts = s.charts(tip, treasury)
+	live.Charts = s.smallCharts(tip, treasury)
 	return live, nil
+}
+
+// Bounds of the lists on the first page.
+const (
+	homeClaims = 5
+	homeSeats  = 6
+)
+
+// liveGoods fills in what the goods rules know.
+func (s *Server) liveGoods(l *ledger, live *liveView) (err error) {
+	if live.Reserve, err = s.reserveOf(l); err != nil {
+		return err
+	}
+	if live.Coverage, err = s.coverage(l, coveragePoints); err != nil {
+		return err
+	}
+	if live.Pending, err = s.pendingChanges(l); err != nil {
+		return err
+	}
+	if live.Claims, _, err = s.claimRows(l, &listQuery{name: "open"}, homeClaims); err != nil {
+		return err
+	}
+	for i := range l.standings[:min(len(l.standings), homeSeats)] {
+		card, err := s.custodianCard(l, uint16(i))
+		if err != nil {
+			return err
+		}
+		live.Custodians = append(live.Custodians, card)
+	}
+	for i := range l.auditors[:min(len(l.auditors), homeSeats)] {
+		card, err := s.auditorCard(l, uint16(i))
+		if err != nil {
+			return err
+		}
+		live.Auditors = append(live.Auditors, card)
+	}
+	return nil
 }
 
 // rows lists n blocks down from h.

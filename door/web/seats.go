@@ -15,8 +15,9 @@ type seatView struct {
 	Script                 scriptView
 	Out, Txid, Block       string
 	Vout                   uint32
-	Height                 int32
-	Founded                bool // still where block 1 put it
+	Height, Since          int32
+	URL                    string // of the page about its holder, "" for the council
+	Founded                bool   // still where block 1 put it
 }
 
 type seatGroup struct {
@@ -40,17 +41,24 @@ func (s *Server) seatViews(view state.View) ([]seatView, error) {
 	}
 	views := make([]seatView, len(seats))
 	for i := range seats {
-		seat := &seats[i]
-		views[i] = seatView{
-			Anchor: seatAnchor(seat), ID: seat.ID(), Role: seat.Role.String(), Name: seat.Name,
-			Script: s.script(seat.Script), Out: seat.Out.String(), Txid: seat.Out.Hash.String(), Vout: seat.Out.Index,
-			Height: seat.Height, Founded: seat.Height == 1,
-		}
-		if h := s.options.Chain.AtHeight(seat.Height); h != nil {
-			views[i].Block = h.Hash.String()
-		}
+		views[i] = s.seatView(&seats[i])
 	}
 	return views, nil
+}
+
+func (s *Server) seatView(seat *state.Seat) seatView {
+	view := seatView{
+		Anchor: seatAnchor(seat), ID: seat.ID(), Role: seat.Role.String(), Name: seat.Name, Since: seat.Since,
+		Script: s.script(seat.Script), Out: seat.Out.String(), Txid: seat.Out.Hash.String(), Vout: seat.Out.Index,
+		Height: seat.Height, Founded: seat.Height == 1,
+	}
+	if seat.Role != state.RoleCouncil {
+		view.URL = fmt.Sprintf("/%s/%d", seat.Role, seat.Index)
+	}
+	if h := s.options.Chain.AtHeight(seat.Height); h != nil {
+		view.Block = h.Hash.String()
+	}
+	return view
 }
 
 func (s *Server) seats(*http.Request) (*page, error) {
@@ -60,8 +68,17 @@ func (s *Server) seats(*http.Request) (*page, error) {
 		return made, nil
 	}
 	var all []seatView
-	err := s.options.Chain.View(func(tip *state.Header, view state.View) (err error) {
+	quorum := int64(0)
+	err := s.options.Chain.View(func(tip *state.Header, view state.View) error {
 		body.Height = tip.Height
+		if tip.Height > 0 {
+			p, err := goods.ReadParameters(view)
+			if err != nil {
+				return err
+			}
+			quorum = p.QuorumAuditors
+		}
+		var err error
 		all, err = s.seatViews(view)
 		return err
 	})
@@ -70,7 +87,7 @@ func (s *Server) seats(*http.Request) (*page, error) {
 	}
 	body.Groups = []seatGroup{
 		{Title: "Custodians", Words: "hold the goods in their warehouses"},
-		{Title: "Auditors", Words: fmt.Sprintf("inspect and attest; %d of them together are a quorum", s.options.Charter.Parameters.QuorumAuditors)},
+		{Title: "Auditors", Words: fmt.Sprintf("inspect and attest; %d of them together are a quorum", quorum)},
 		{Title: "Council", Words: "may amend the charter, always with a delay"},
 	}
 	for _, seat := range all {

@@ -30,6 +30,8 @@ type Server struct {
 	money     money
 	mux       *http.ServeMux
 	summaries *summaryCache
+	ledgers   ledgerCache
+	charts    coverageCache
 	started   time.Time
 }
 
@@ -62,6 +64,17 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /block/{id}", s.page(s.block))
 	s.mux.HandleFunc("GET /tx/{id}", s.page(s.transaction))
 	s.mux.HandleFunc("GET /seats", s.page(s.seats))
+	s.mux.HandleFunc("GET /reserve", s.page(s.reserve))
+	s.mux.HandleFunc("GET /receipts", s.page(s.receipts))
+	s.mux.HandleFunc("GET /receipt/{number}", s.page(s.receipt))
+	s.mux.HandleFunc("GET /claims", s.page(s.claims))
+	s.mux.HandleFunc("GET /claim/{number}", s.page(s.claim))
+	s.mux.HandleFunc("GET /custodians", s.page(s.custodians))
+	s.mux.HandleFunc("GET /custodian/{index}", s.page(s.custodian))
+	s.mux.HandleFunc("GET /auditors", s.page(s.auditorsPage))
+	s.mux.HandleFunc("GET /auditor/{index}", s.page(s.auditor))
+	s.mux.HandleFunc("GET /changes", s.page(s.changes))
+	s.mux.HandleFunc("GET /inspections", s.page(s.inspections))
 	s.mux.HandleFunc("GET /charter", s.page(s.charter))
 	s.mux.HandleFunc("GET /search", s.search)
 	s.mux.HandleFunc("GET /", s.page(func(*http.Request) (*page, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/clock"
+	history "granary/index/goods"
 	"granary/mempool"
 	"granary/params"
 	"granary/state"
@@ -46,6 +47,7 @@ type Options struct {
 	Chain   Chain
 	Pool    Pool            // nil: no mempool on the page
 	Index   TxIndex         // nil: transactions are found through their block
+	History *history.Index  // nil: what happened to the goods is not told
 	Net     *params.Network // never nil
 	Charter *params.Charter // nil: plain Bitcoin
 	Clock   clock.Clock     // nil: the machine's

@@ -83,7 +83,7 @@ func (s *Server) summaryOf(block *state.Block, undo *state.Undo) summary {
 	made := summary{
 		Txs: len(block.Msg.Transactions), Bytes: int64(len(block.Raw)), Weight: int64(block.Weight()), Known: true,
 	}
-	treasury := s.treasuryScript()
+	treasury, touched := s.treasuryScript(), factsOf(undo)
 	for i, tx := range block.Msg.Transactions {
 		in, out := int64(0), int64(0)
 		if i > 0 && i-1 < len(undo.Spent) {
@@ -102,14 +102,14 @@ func (s *Server) summaryOf(block *state.Block, undo *state.Undo) summary {
 		}
 		if i > 0 {
 			made.FeesUnits += in - out
-			s.countRecord(&made, block.Txids[i], tx, undo)
+			s.countRecord(&made, block.Txids[i], tx, touched)
 		}
 	}
 	return made
 }
 
-func (s *Server) countRecord(made *summary, txid chainhash.Hash, tx *wire.MsgTx, undo *state.Undo) {
-	words := s.recordWords(txid, tx, undo)
+func (s *Server) countRecord(made *summary, txid chainhash.Hash, tx *wire.MsgTx, f *facts) {
+	words := s.recordWords(txid, tx, f)
 	if words == nil {
 		return
 	}

@@ -2,7 +2,9 @@ package web
 
 import (
 	"embed"
+	"fmt"
 	"html/template"
+	"math"
 	"time"
 )
 
@@ -13,7 +15,7 @@ var templateFiles embed.FS
 func loadTemplates(s *Server) (*template.Template, error) {
 	functions := template.FuncMap{
 		"asset":   s.assets.url,
-		"amount":  s.money.html,
+		"amount":  func(units any) template.HTML { return s.money.html(toInt64(units)) },
 		"count":   countAny,
 		"plural":  func(n any, one string) string { return plural(toInt64(n), one) },
 		"short":   short,
@@ -30,6 +32,7 @@ func loadTemplates(s *Server) (*template.Template, error) {
 		"version": func() string { return s.options.Version },
 		"charted": func() bool { return s.options.Charter != nil },
 		"body":    func(name string, data any) (template.HTML, error) { return s.include(name, data) },
+		"part":    func(i, n int) string { return fmt.Sprintf("%.3f%%", 100*float64(i)/float64(max(n, 1))) },
 		"pair":    func(a, b any) [2]any { return [2]any{a, b} },
 	}
 	return template.New("page").Funcs(functions).ParseFS(templateFiles, "templates/*.html")
@@ -66,6 +69,8 @@ func toInt64(n any) int64 {
 		return int64(n)
 	case uint8:
 		return int64(n)
+	case uint64:
+		return int64(min(n, math.MaxInt64))
 	}
 	return 0
 }

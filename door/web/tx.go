@@ -120,8 +120,9 @@ func (s *Server) txInBlock(txid, hash chainhash.Hash) (*txView, error) {
 			}
 		}
 		view := s.txView(block.Tx(i), spentOf(undo, i))
-		view.Record = s.recordWords(txid, block.Msg.Transactions[i], undo)
-		s.nameSeats(view, undo)
+		touched := factsOf(undo)
+		view.Record = s.recordWords(txid, block.Msg.Transactions[i], touched)
+		s.nameSeats(view, txid, block.Msg.Transactions[i], touched)
 		view.InBlock, view.Block, view.Height, view.Position = true, h.Hash.String(), h.Height, i
 		view.Time = h.Raw.Timestamp
 		if s.options.Chain.AtHeight(h.Height) == h {
@@ -170,7 +171,9 @@ func (s *Server) poolTx(tx *state.Tx, added time.Time) (*txView, error) {
 		}
 	}
 	view := s.txView(tx, spent)
-	view.Record = s.recordWords(tx.Txid, tx.Msg, nil)
+	if view.Record, err = s.waitingWords(tx); err != nil {
+		return nil, err
+	}
 	view.Time = added
 	return view, nil
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
-
 	"granary/base/clock"
 	"granary/chain"
 	"granary/door/web"
@@ -19,7 +17,6 @@ import (
 	"granary/params"
 	"granary/rules/block"
 	"granary/rules/script"
-	"granary/state"
 	"granary/store"
 )
 
@@ -141,20 +138,3 @@ func (s *stopAt) Connect(e *chain.Event) error {
 
 func (s *stopAt) Disconnect(*chain.Event) error { return nil }
 func (s *stopAt) Prune(int32) error             { return nil }
-
-// rotation gives a block below the tip that holds a seat's rotation, and the
-// transaction.
-func (w *world) rotation(t *testing.T) (*state.Header, chainhash.Hash) {
-	t.Helper()
-	for h := w.chain.Tip(); h.Height > 0; h = h.Parent {
-		block, err := w.chain.Block(h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(block.Txids) > 1 {
-			return h, block.Txids[1]
-		}
-	}
-	t.Fatal("no seat was rotated")
-	return nil, chainhash.Hash{}
-}

@@ -20,7 +20,7 @@
   // data-now is the server's clock, so that a wrong clock here does no harm.
   var offset = 0;
   function clock() {
-    var mark = document.querySelector("[data-now]");
+    var mark = document.querySelector("#live[data-now]") || document.querySelector("[data-now]");
     if (mark) offset = Number(mark.dataset.now) - Date.now() / 1000;
   }
   function tick() {

@@ -1,0 +1,341 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+
+	history "granary/index/goods"
+	"granary/params"
+	"granary/rules/goods"
+	"granary/state"
+)
+
+// changeView is a change to the charter or to a seat in plain words.
+type changeView struct {
+	Title     string
+	Words     []string // what will be different, or was made so
+	Announced int32
+	Effective int32
+	Left      string // "in 12 blocks, about 2 h"
+	TxURL     string
+	ID        string
+	// Progress is how much of the delay is over, in thousandths.
+	Progress int64
+}
+
+type changesView struct {
+	Height      int32
+	DelayBlocks int64
+	Delay       string // about how long that is
+	Pending     []changeView
+	Past        linesView
+}
+
+func (s *Server) changes(r *http.Request) (*page, error) {
+	l, err := s.needCharter()
+	if err != nil {
+		return nil, err
+	}
+	view := &changesView{
+		Height: l.tip.Height, DelayBlocks: l.params.AmendmentDelayBlocks, Delay: l.pace.about(int32(min(l.params.AmendmentDelayBlocks, 1<<30))),
+	}
+	if view.Pending, err = s.pendingChanges(l); err != nil {
+		return nil, err
+	}
+	if view.Past, err = s.lines(l, ofChanges(), "/changes", r.URL.Query().Get("before")); err != nil {
+		return nil, err
+	}
+	for i := range view.Past.Lines {
+		s.tellChange(l, &view.Past.Lines[i])
+	}
+	return &page{Title: "Changes", Template: "changes", Section: "changes", Body: view}, nil
+}
+
+// pendingChanges tells what was announced and does not hold yet.
+func (s *Server) pendingChanges(l *ledger) (list []changeView, err error) {
+	for slot, p := range l.pending {
+		if p == nil {
+			continue
+		}
+		record, err := goods.DecodeChange(state.Slot(slot), p)
+		if err != nil {
+			return nil, err
+		}
+		change := changeView{
+			Title: slotWords(uint16(slot)), Words: s.changeWords(l, record), Announced: p.Announced, Effective: p.Effective,
+			Left: l.in(p.Effective), TxURL: s.txURL(p.Txid, p.Announced), ID: fmt.Sprintf("%x", p.ID[:]),
+		}
+		if whole := int64(p.Effective) - int64(p.Announced); whole > 0 {
+			change.Progress = min(max(int64(l.tip.Height)-int64(p.Announced), 0)*1000/whole, 1000)
+		}
+		list = append(list, change)
+	}
+	return list, nil
+}
+
+// changeWords says what an amendment or a reseat makes different, against what
+// is in force now.
+func (s *Server) changeWords(l *ledger, record goods.Record) (words []string) {
+	say := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
+	switch r := record.(type) {
+	case goods.Amend:
+		if r.Withdraw {
+			say("The announced amendment %x is taken back.", r.ID[:])
+		}
+		now := l.params
+		for _, p := range r.Parameters {
+			rule := params.ParameterRules[p.Parameter]
+			say("%s: %s instead of %s.", parameterWords[rule.Name], s.parameter(rule.Name, rule.Unit, p.Value), s.parameter(rule.Name, rule.Unit, *now.Values()[p.Parameter]))
+		}
+		for i := range r.Goods {
+			words = append(words, s.goodChange(l, &r.Goods[i])...)
+		}
+		for _, a := range r.Allowances {
+			say("%s may hold %s, instead of %s.", l.custodian(a.Custodian), limitWords(l, a.Good, a.Limit), limitWords(l, a.Good, l.limits[place{a.Custodian, a.Good}]))
+		}
+		for _, c := range r.Custodians {
+			say("%s joins as a custodian.", c.Name)
+			for _, a := range c.Allowances {
+				say("%s may hold %s.", c.Name, limitWords(l, a.Good, a.Limit))
+			}
+		}
+		for _, name := range r.Auditors {
+			say("%s joins as an auditor.", name)
+		}
+	case goods.Reseat:
+		if !r.Announces() {
+			say("The announced change %x of a seat is taken back.", r.ID[:])
+			return words
+		}
+		role, index := r.Seat()
+		who := "The council"
+		switch role {
+		case state.RoleCustodian:
+			who = l.custodian(index)
+		case state.RoleAuditor:
+			who = l.auditor(index)
+		}
+		say("The seat of %s goes to another holder: %s. What it attested before counts no more then.", who, s.scriptWords(r.Script))
+	}
+	return words
+}
+
+// limitWords says a limit: "up to 500 kg of Milling wheat".
+func limitWords(l *ledger, good uint16, limit int64) string {
+	if limit == 0 {
+		return "no " + l.good(good).Name
+	}
+	return "up to " + l.of(good, limit)
+}
+
+// goodChange says what is different about a good.
+func (s *Server) goodChange(l *ledger, c *goods.GoodChange) (words []string) {
+	g := &c.Good
+	if int(c.Index) >= len(l.goods) {
+		return []string{fmt.Sprintf("%s (%s) joins the goods at %s.", g.Name, g.Code, s.par(g))}
+	}
+	was := &l.goods[c.Index].Good
+	differ := func(what, now, before string) {
+		if now != before {
+			words = append(words, fmt.Sprintf("%s, %s: %s instead of %s.", was.Name, what, now, before))
+		}
+	}
+	differ("name", g.Name, was.Name)
+	differ("code", g.Code, was.Code)
+	differ("par", s.par(g), s.par(was))
+	differ("haircut", percentBP(g.HaircutBP), percentBP(was.HaircutBP))
+	differ("an attestation counts for", plural(g.MaxAgeBlocks, "block"), plural(was.MaxAgeBlocks, "block"))
+	differ("smallest receipt", measures(g.MinReceipt, g.Measure), measures(was.MinReceipt, was.Measure))
+	differ("smallest redemption", measures(g.MinRedemption, g.Measure), measures(was.MinRedemption, was.Measure))
+	if len(words) == 0 {
+		words = []string{was.Name + " stays as it is: " + s.par(was) + "."}
+	}
+	return words
+}
+
+// parameter says a parameter's value.
+func (s *Server) parameter(name, unit string, value int64) string {
+	switch {
+	case isMoney(name):
+		return s.money.text(value)
+	case isBasisPoints(name):
+		return percentBP(value)
+	}
+	return count(value) + " " + unit
+}
+
+func (s *Server) scriptWords(script []byte) string {
+	view := s.script(script)
+	if view.Address != "" {
+		return view.Address
+	}
+	return view.Kind + " " + short(view.Hex)
+}
+
+// tellChange adds to a line about an announcement what it announced, where the
+// block is still kept.
+func (s *Server) tellChange(l *ledger, line *lineView) {
+	if line.kind == history.KindChangeAnnounced {
+		line.Details = s.announcement(l, line)
+	}
+}
+
+// announcement reads what the transaction of a line announced.
+func (s *Server) announcement(l *ledger, line *lineView) []string {
+	h := s.options.Chain.AtHeight(line.Height)
+	if h == nil {
+		return nil
+	}
+	block, err := s.options.Chain.Block(h)
+	if err != nil {
+		return nil // pruned
+	}
+	for i, id := range block.Txids {
+		if id != line.txid {
+			continue
+		}
+		outs := block.Msg.Transactions[i].TxOut
+		record, ok, err := goods.DecodeRecord(outs[len(outs)-1].PkScript)
+		if err != nil || !ok {
+			return nil
+		}
+		return s.announcedWords(l, record)
+	}
+	return nil
+}
+
+// announcedWords says what an old announcement set, without what was before:
+// that may have changed since.
+func (s *Server) announcedWords(l *ledger, record goods.Record) (words []string) {
+	r, is := record.(goods.Amend)
+	if !is {
+		return s.changeWords(l, record)
+	}
+	say := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
+	for _, p := range r.Parameters {
+		rule := params.ParameterRules[p.Parameter]
+		say("%s: %s.", parameterWords[rule.Name], s.parameter(rule.Name, rule.Unit, p.Value))
+	}
+	for i := range r.Goods {
+		say("%s: %s.", r.Goods[i].Good.Name, s.par(&r.Goods[i].Good))
+	}
+	for _, a := range r.Allowances {
+		say("%s: %s.", l.custodian(a.Custodian), limitWords(l, a.Good, a.Limit))
+	}
+	for _, c := range r.Custodians {
+		say("%s joins as a custodian.", c.Name)
+	}
+	for _, name := range r.Auditors {
+		say("%s joins as an auditor.", name)
+	}
+	return words
+}
+
+// inspectionRow is one receipt that auditors were asked to recount.
+type inspectionRow struct {
+	Receipt    uint64
+	Custodian  uint16
+	Name       string
+	What       string // what it held then
+	Auditor    uint16
+	AskedFirst string
+	State      pill
+	Answer     string
+	AnswerURL  string
+	Backers    string
+}
+
+// inspectionDraw is the receipts that one block drew.
+type inspectionDraw struct {
+	Height int32
+	Block  string
+	Rows   []inspectionRow
+}
+
+type inspectionsView struct {
+	Height   int32
+	Kept     bool
+	Every    int32
+	Receipts int
+	Next     int32
+	NextIn   string
+	Draws    []inspectionDraw
+	More     string
+	All      bool
+}
+
+func (s *Server) inspections(r *http.Request) (*page, error) {
+	l, err := s.needCharter()
+	if err != nil {
+		return nil, err
+	}
+	at := r.URL.Query().Get("before")
+	view := &inspectionsView{Height: l.tip.Height, Kept: s.options.History != nil, Every: history.InspectEveryBlocks, Receipts: history.InspectReceipts, All: at == ""}
+	view.Next = (l.tip.Height/history.InspectEveryBlocks + 1) * history.InspectEveryBlocks
+	view.NextIn = l.in(view.Next)
+	made := &page{Title: "Inspections", Template: "inspections", Section: "inspections", Body: view}
+	if !view.Kept {
+		return made, nil
+	}
+	before, err := parseCursor(at)
+	if err != nil {
+		return nil, err
+	}
+	all, more, err := s.options.History.Inspections(before, 6*history.InspectReceipts)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if err := s.addInspection(l, view, &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	if more {
+		last := &all[len(all)-1]
+		view.More = fmt.Sprintf("/inspections?before=%d-%d", last.Height, last.Place)
+	}
+	return made, nil
+}
+
+func (s *Server) addInspection(l *ledger, view *inspectionsView, i *history.Inspection) error {
+	if n := len(view.Draws); n == 0 || view.Draws[n-1].Height != i.Height {
+		draw := inspectionDraw{Height: i.Height}
+		if h := s.options.Chain.AtHeight(i.Height); h != nil {
+			draw.Block = h.Hash.String()
+		}
+		view.Draws = append(view.Draws, draw)
+	}
+	row := inspectionRow{
+		Receipt: i.Receipt, Custodian: i.Custodian, Name: l.custodian(i.Custodian), What: l.of(i.Good, i.Quantity),
+		Auditor: i.Auditor, AskedFirst: l.auditor(i.Auditor), State: pill{"not recounted yet", "warn"},
+	}
+	answer, found, err := s.options.History.Answered(i)
+	if err != nil {
+		return err
+	}
+	if found {
+		line := s.line(l, &answer, ofReceipt(i.Receipt))
+		row.State = pill{"recounted after " + plural(answer.Height-i.Height, "block"), "good"}
+		if answer.Stated > 0 {
+			row.State = pill{"recounted: goods are missing", "bad"}
+		}
+		row.Answer, row.AnswerURL, row.Backers = line.Text, line.TxURL, line.Backers
+	} else if closed, err := s.isClosed(i.Receipt); err != nil {
+		return err
+	} else if closed {
+		row.State = pill{"closed before anybody came", "rest"}
+	}
+	draw := &view.Draws[len(view.Draws)-1]
+	draw.Rows = append(draw.Rows, row)
+	return nil
+}
+
+// isClosed reports whether nothing is left of a receipt.
+func (s *Server) isClosed(number uint64) (closed bool, err error) {
+	err = s.options.Chain.View(func(_ *state.Header, view state.View) error {
+		r, err := goods.ReadReceipt(view, number)
+		closed = r == nil
+		return err
+	})
+	return closed, err
+}
