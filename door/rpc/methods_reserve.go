@@ -33,42 +33,47 @@ func reserveMethods() []Method {
 func getReserve(c *call) (any, error) {
 	var out object
 	err := c.goodsView(func(b *book, v state.View) error {
-		totals, err := goods.ReadTotals(v)
-		if err != nil {
-			return err
-		}
-		reserve, err := goods.ReadReserve(v)
-		if err != nil {
-			return err
-		}
 		p, err := c.parameters(v)
 		if err != nil {
 			return err
 		}
-		holdings, err := readHoldings(v)
-		if err != nil {
-			return err
-		}
-		custodians, bonds, counting, err := b.reserveOfCustodians(v, holdings)
-		if err != nil {
-			return err
-		}
-		out = object{
-			{"height", b.tip.Height},
-			{"bestblockhash", b.tip.Hash.String()},
-			{"circulating", amount(totals.CirculatingUnits)},
-			{"reserve", amount(reserve.Counted.Units())},
-			{"redemption_base", amount(reserve.All.Units())},
-			{"redeeming", amount(reserve.Claimed.Units())},
-			{"pool", amount(totals.PoolUnits)},
-			{"escrow", amount(totals.EscrowUnits)},
-			{"bonds", amount(bonds)},
-		}
-		out = appendCoverage(out, reserve.Counted.Units(), totals.CirculatingUnits, p.MinCoverageBP)
-		out = append(out, member{"goods", b.reserveOfGoods(holdings, counting)}, member{"custodians", custodians}, member{"label", proved})
-		return nil
+		out, err = b.reserve(v, p.MinCoverageBP)
+		return err
 	})
 	return out, err
+}
+
+// reserve reads sums alone, never receipts.
+func (b *book) reserve(v state.View, minCoverageBP int64) (object, error) {
+	totals, err := goods.ReadTotals(v)
+	if err != nil {
+		return nil, err
+	}
+	reserve, err := goods.ReadReserve(v)
+	if err != nil {
+		return nil, err
+	}
+	holdings, err := readHoldings(v)
+	if err != nil {
+		return nil, err
+	}
+	custodians, bonds, counting, err := b.reserveOfCustodians(v, holdings)
+	if err != nil {
+		return nil, err
+	}
+	out := object{
+		{"height", b.tip.Height},
+		{"bestblockhash", b.tip.Hash.String()},
+		{"circulating", amount(totals.CirculatingUnits)},
+		{"reserve", amount(reserve.Counted.Units())},
+		{"redemption_base", amount(reserve.All.Units())},
+		{"redeeming", amount(reserve.Claimed.Units())},
+		{"pool", amount(totals.PoolUnits)},
+		{"escrow", amount(totals.EscrowUnits)},
+		{"bonds", amount(bonds)},
+	}
+	out = appendCoverage(out, reserve.Counted.Units(), totals.CirculatingUnits, minCoverageBP)
+	return append(out, member{"goods", b.reserveOfGoods(holdings, counting)}, member{"custodians", custodians}, member{"label", proved}), nil
 }
 
 // appendCoverage adds the coverage, absent where nothing circulates.
