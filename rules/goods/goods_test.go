@@ -342,6 +342,9 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add(goods.RecordScript(goods.Attest{Proposals: []chainhash.Hash{{1}, {2}}}))
 	f.Add(goods.RecordScript(goods.Receive{Openings: []goods.Opening{{Serial: "A", Location: "B", Script: []byte{0x51}}}}))
 	f.Add(goods.RecordScript(goods.Draw{Receipt: 1, Quantity: 2}))
+	for _, r := range recordSeeds() {
+		f.Add(goods.RecordScript(r))
+	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		record, ok, err := goods.DecodeRecord(script)
 		if !ok && (record != nil || err != nil) {

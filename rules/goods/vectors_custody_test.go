@@ -421,7 +421,7 @@ func describeCustody(b *strings.Builder, e goods.Event) {
 func standingWords(s *state.Standing) string {
 	var b strings.Builder
 	if s.Suspended {
-		b.WriteString(" suspended")
+		fmt.Fprintf(&b, " suspended at %d", s.SuspendedAt)
 	}
 	if s.Defaulted {
 		b.WriteString(" in default")
@@ -456,10 +456,18 @@ func (w *world) describeStandings() string {
 		w.t.Fatal(err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "L %d pool %d utxo %d R %d D %d\n", totals.CirculatingUnits, totals.PoolUnits, totals.UTXOUnits,
-		reserve.Counted.Units(), reserve.All.Units())
+	fmt.Fprintf(&b, "L %d pool %d utxo %d %s\n", totals.CirculatingUnits, totals.PoolUnits, totals.UTXOUnits, reserveWords(&reserve))
 	w.describeCustodians(&b)
 	return b.String()
+}
+
+// reserveWords are R and D, and C where there is any.
+func reserveWords(r *state.Reserve) string {
+	text := fmt.Sprintf("R %d D %d", r.Counted.Units(), r.All.Units())
+	if r.Claimed != (state.Sum{}) {
+		text += fmt.Sprintf(" C %d", r.Claimed.Units())
+	}
+	return text
 }
 
 // describeCustodians shows the custodians of which there is something to say.

@@ -200,7 +200,7 @@ func (w *world) describeReceipts(b *strings.Builder) {
 	first := true
 	err = goods.RangeReceipts(w, func(r *state.Receipt) bool {
 		if first {
-			fmt.Fprintf(b, "R %d D %d\n", reserve.Counted.Units(), reserve.All.Units())
+			b.WriteString(reserveWords(&reserve) + "\n")
 			first = false
 		}
 		fmt.Fprintf(b, "receipt %d: %s undrawn %d free %d owed %d released %d until %d to %s\n", r.Number, r.Serial,
