@@ -33,6 +33,10 @@ var variants = []variant{
 	{name: "dear", charter: dearCharter, blocks: 70, grants: 24, huge: true, moods: map[string]int{
 		"reclaim": 20, "settle": 12, "lazy": 100, "receive": 8, "draw": 1, "redeem": 1, "act": 3, "amend": 4, "bond": 0, "unbond": 0, "reseat": 1,
 	}},
+	{name: "short", charter: shortCharter, blocks: 38},
+	{name: "dear", charter: dearCharter, blocks: 60, grants: 4, huge: true, moods: map[string]int{
+		"reclaim": 1, "settle": 1, "receive": 8, "amend": 8, "bond": 1, "reseat": 1, "council": 1, "act": 3,
+	}},
 }
 
 func checked(t testing.TB, c params.Charter) *params.Charter {
@@ -133,6 +137,8 @@ func dearCharter(t testing.TB) *params.Charter {
 	}
 	c.Parameters.PenaltyBP, c.Low.PenaltyBP, c.High.PenaltyBP = 1_000_000, 1_000_000, 1_000_000
 	c.Parameters.BondRatioBP, c.Parameters.MinDrawUnits = 0, 1
-	c.Parameters.DeliveryWindowBlocks, c.Parameters.AmendmentDelayBlocks = 2, 4
+	for _, p := range []*params.Parameters{&c.Parameters, &c.Low, &c.High} {
+		p.DeliveryWindowBlocks, p.AmendmentDelayBlocks = 2, 4
+	}
 	return checked(t, c)
 }

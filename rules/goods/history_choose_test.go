@@ -23,7 +23,7 @@ func (h *history) transaction(m *model) *trial {
 		{30, "attest", h.attest},
 		{30, "act", h.act},
 		{14, "draw", h.draw},
-		{12, "redeem", h.redeem},
+		{12 + 100*boolToInt(len(m.withdrawn) > 0), "redeem", h.redeem}, // the price keeps what was withdrawn
 		{4, "reclaim", h.reclaim},
 		{2, "deliver", h.deliverByToken},
 		{5, "deliver", h.lapse},

@@ -69,7 +69,7 @@ func (h *history) draw(m *model) *draft {
 	if h.chance(40) || quantity.Sign() == 0 {
 		quantity = plus(quantity, big.NewInt(1))
 	}
-	release := m.credit(r, quantity)
+	release := h.forget(m, 25).credit(r, quantity)
 	fee := m.minersShare(release)
 	if release.Cmp(big.NewInt(21e14)) > 0 {
 		return nil
@@ -180,6 +180,9 @@ func (h *history) redeem(m *model) *draft {
 		return nil
 	}
 	units := price.Int64()
+	if less := h.forget(m, 12).price(r, quantity); less != nil && less.IsInt64() {
+		units = less.Int64()
+	}
 	switch h.rng.IntN(15) {
 	case 0:
 		units--
@@ -192,6 +195,25 @@ func (h *history) redeem(m *model) *draft {
 		return nil
 	}
 	return d
+}
+
+// forget is the model without something that values depend on, one time in n
+// and more often where an amendment was just withdrawn; else the model.
+func (h *history) forget(m *model, n int) *model {
+	if len(m.withdrawn) > 0 {
+		n = 2
+	}
+	if !h.chance(n) {
+		return m
+	}
+	c := *m
+	switch c.withdrawn = nil; h.rng.IntN(3) {
+	case 0:
+		c.pending[0] = nil
+	case 1:
+		c.startE, c.startC = new(big.Int), new(big.Int)
+	}
+	return &c
 }
 
 func (h *history) deliverByToken(m *model) *draft {

@@ -158,7 +158,11 @@ func (h *history) reseat(m *model) *draft {
 
 func (h *history) amend(m *model) *draft {
 	council := h.randomSeat(m, 3)
-	if c := m.pending[0]; c != nil && h.chance(5) || h.chance(60) {
+	seldom := 5
+	if h.variant.huge {
+		seldom = 30
+	}
+	if c := m.pending[0]; c != nil && h.chance(seldom) || h.chance(60) {
 		id := "abababababababab"
 		if c != nil {
 			id = c.id

@@ -55,7 +55,8 @@ func (h *history) newProposals(m *model) {
 	if h.chance(h.rare(40, "council")) {
 		script := h.someScript()
 		if h.chance(10) {
-			script = h.anyScript(m)[:2]
+			script = h.anyScript(m)
+			script = script[:min(len(script), 2)]
 		}
 		h.proposeActor(m, func(auditor int64) string { return "1302" + le(2, auditor) + h.expiry(m) + shortHex(script) })
 	}
@@ -150,7 +151,10 @@ func (h *history) opening(m *model, custodian int64) string {
 	}
 	quantity := min(least, 1<<60) + h.rng.Int64N(min(7*least, 1<<60))
 	if h.variant.huge {
-		g := m.goods[good]
+		g := &m.goods[good]
+		if next := m.pendingGood(good); next != nil && times(next.num, g.den).Cmp(times(g.num, next.den)) > 0 {
+			g = next
+		}
 		all := floorOf(times(big.NewInt(21e14-h.rng.Int64N(1000)), g.den), g.num)
 		quantity = max(quantity, floorOf(all, big.NewInt(1+h.rng.Int64N(2))).Int64())
 	}
@@ -158,10 +162,14 @@ func (h *history) opening(m *model, custodian int64) string {
 	if h.variant.huge && !h.chance(8) {
 		script = hex.EncodeToString(keyScript(0x99)) // that of the grants
 	}
-	if h.chance(25) {
+	if h.chance(25) && !h.variant.huge {
 		serial = fmt.Sprintf("LOT-%d", 1+h.rng.IntN(h.lots))
 	}
-	switch h.rng.IntN(60) {
+	odd := h.rng.IntN(60)
+	if h.variant.huge && !h.chance(20) { // one of many openings
+		odd = 60
+	}
+	switch odd {
 	case 0:
 		good = h.rng.Int64N(6)
 	case 1:
@@ -267,13 +275,27 @@ func (h *history) attest(m *model) *draft {
 
 // act uses a proposal, one that is ready mostly.
 func (h *history) act(m *model) *draft {
-	var ready []proposal
+	var ready, once []proposal // once: by what auditors ever said
 	for _, p := range h.proposals {
 		_, used := m.used[p.hash]
 		seat := m.seat(p.role, p.rec.index)
-		if !used && p.rec.expiry >= m.height && seat >= 0 && m.behind(p.hash, seat) >= m.needed(p.rec) && m.seats[seat].height < m.height {
-			ready = append(ready, p)
+		if used || p.rec.expiry < m.height || seat < 0 || m.seats[seat].height == m.height {
+			continue
 		}
+		said := int64(0)
+		for auditor := range m.auditors() {
+			_, ok := m.attested[p.hash+be(2, auditor)]
+			said += int64(boolToInt(ok))
+		}
+		switch {
+		case m.behind(p.hash, seat) >= m.needed(p.rec):
+			ready = append(ready, p)
+		case said >= m.needed(p.rec):
+			once = append(once, p)
+		}
+	}
+	if len(once) > 0 && h.chance(3) {
+		ready = once
 	}
 	if len(ready) == 0 || h.chance(30) {
 		if !h.chance(8) || len(h.proposals) == 0 {

@@ -20,7 +20,7 @@ import (
 )
 
 // failedOnce are seeds that found something; they run always.
-var failedOnce = []uint64{}
+var failedOnce = []uint64{3, 497, 554, 20527, 100333}
 
 // unreachable are codes of docs/goods-rules.md that the histories cannot
 // meet, with the reason.
@@ -98,7 +98,7 @@ func (run *manyHistories) report(t *testing.T, histories uint64) {
 		"auditor joined", "good joined", "acts, after joining", "acts, after a reseat", "slash, from bonds", "slash, from anybody's coins",
 		"delivered, claim of kind 00", "delivered, claim of kind 01", "lapsed, claim of kind 00", "lapsed, claim of kind 01",
 		"lost, claim of kind 00", "lost, claim of kind 01", "lot reserved for ever", "receipt closed", "suspended by an audit",
-		"redeem from one in default", "passed over in a list", "debt held at 2^63-1", "goods worth more than 2^63-1",
+		"redeem from one in default", "passed over in a list", "debt held at 2^63-1", "bonds asked for more than 2^63-1",
 	} {
 		if run.seen[name] == 0 {
 			t.Errorf("never happened: %s", name)

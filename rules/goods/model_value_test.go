@@ -171,7 +171,7 @@ func (m *model) bondsSuffice(custodian int64, announced *big.Int, more map[int64
 	c := &m.custody[custodian]
 	_, _, _, whole := m.worth(custodian, more)
 	if whole.Cmp(largest) > 0 {
-		m.seen["goods worth more than 2^63-1"]++
+		m.seen["bonds asked for more than 2^63-1"]++
 	}
 	over := minus(held(whole), big.NewInt(m.params[pAllowance]))
 	if over.Sign() < 0 {
