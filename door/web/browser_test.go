@@ -80,16 +80,19 @@ func complaints(t *testing.T, url string) (lines []string) {
 
 func TestBrowserDrawsTheHomePage(t *testing.T) {
 	chromium(t)
-	w := newWorld(t, 112, nil)
+	w := theLife(t)
 	dom := dump(t, w.page.URL)
-	for _, complaint := range complaints(t, w.page.URL) {
-		t.Errorf("the browser complains: %s", complaint)
+	for _, path := range []string{"/", "/custodian/0"} {
+		for _, complaint := range complaints(t, w.page.URL+path) {
+			t.Errorf("%s: the browser complains: %s", path, complaint)
+		}
 	}
 	for what, want := range map[string]string{
-		"the height":             "Height 112",
+		"the height":             fmt.Sprint("Height ", w.house.Height()),
 		"charts drawn by uPlot":  `class="chart drawn"`,
 		"a canvas":               "<canvas",
 		"ages counted by script": `data-ago=`,
+		"coverage":               "Coverage over time",
 	} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page lacks %s (%q)", what, want)
@@ -99,14 +102,16 @@ func TestBrowserDrawsTheHomePage(t *testing.T) {
 
 func TestBrowserShowsEverythingWithoutScripts(t *testing.T) {
 	chromium(t)
-	w := newWorld(t, 112, nil)
+	w := theLife(t)
 	// A browser that runs no script, as far as the page can tell.
 	quiet := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		w.server.ServeHTTP(&noScripts{writer}, request)
 	}))
 	defer quiet.Close()
 	dom := dump(t, quiet.URL)
-	for _, want := range []string{"Height 112", `<path class="curve"`, "In the treasury", "North silo"} {
+	for _, want := range []string{
+		fmt.Sprint("Height ", w.house.Height()), `<path class="curve"`, `<path class="minimum"`, `<path class="release"`, "In the treasury", "North silo",
+	} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("without scripts the page lacks %q", want)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+
 	history "granary/index/goods"
 	"granary/params"
 	"granary/rules/goods"
@@ -45,9 +47,7 @@ func (s *Server) changes(r *http.Request) (*page, error) {
 	if view.Past, err = s.lines(l, ofChanges(), "/changes", r.URL.Query().Get("before")); err != nil {
 		return nil, err
 	}
-	for i := range view.Past.Lines {
-		s.tellChange(l, &view.Past.Lines[i])
-	}
+	s.tellChanges(l, view.Past.Lines)
 	return &page{Title: "Changes", Template: "changes", Section: "changes", Body: view}, nil
 }
 
@@ -90,6 +90,9 @@ func (s *Server) changeWords(l *ledger, record goods.Record) (words []string) {
 		for i := range r.Goods {
 			words = append(words, s.goodChange(l, &r.Goods[i])...)
 		}
+		if len(r.Goods) > 0 {
+			say("%s", parWaits)
+		}
 		for _, a := range r.Allowances {
 			say("%s may hold %s, instead of %s.", l.custodian(a.Custodian), limitWords(l, a.Good, a.Limit), limitWords(l, a.Good, l.limits[place{a.Custodian, a.Good}]))
 		}
@@ -108,17 +111,23 @@ func (s *Server) changeWords(l *ledger, record goods.Record) (words []string) {
 			return words
 		}
 		role, index := r.Seat()
-		who := "The council"
+		who := "the council"
 		switch role {
 		case state.RoleCustodian:
 			who = l.custodian(index)
 		case state.RoleAuditor:
 			who = l.auditor(index)
 		}
-		say("The seat of %s goes to another holder: %s. What it attested before counts no more then.", who, s.scriptWords(r.Script))
+		say("The seat of %s goes to another holder: %s.", who, s.scriptWords(r.Script))
+		if role == state.RoleAuditor {
+			say("What was attested from that seat before counts no more then.")
+		}
 	}
 	return words
 }
+
+// parWaits is what an announced par means before it holds.
+const parWaits = "Until then coins are given out at the lower par and taken in at the higher."
 
 // limitWords says a limit: "up to 500 kg of Milling wheat".
 func limitWords(l *ledger, good uint16, limit int64) string {
@@ -172,11 +181,18 @@ func (s *Server) scriptWords(script []byte) string {
 	return view.Kind + " " + short(view.Hex)
 }
 
-// tellChange adds to a line about an announcement what it announced, where the
-// block is still kept.
-func (s *Server) tellChange(l *ledger, line *lineView) {
-	if line.kind == history.KindChangeAnnounced {
-		line.Details = s.announcement(l, line)
+// tellChanges adds what was announced to the lines about it, where the block
+// is still kept. What came into force names the transaction that announced it.
+func (s *Server) tellChanges(l *ledger, lines []lineView) {
+	told := map[chainhash.Hash][]string{}
+	for i := len(lines) - 1; i >= 0; i-- { // the oldest first
+		switch line := &lines[i]; line.kind {
+		case history.KindChangeAnnounced:
+			line.Details = s.announcement(l, line)
+			told[line.txid] = line.Details
+		case history.KindChangeEffective:
+			line.Details = told[line.txid]
+		}
 	}
 }
 
@@ -236,7 +252,7 @@ type inspectionRow struct {
 	Receipt    uint64
 	Custodian  uint16
 	Name       string
-	What       string // what it held then
+	What, Good string // what it held then
 	Auditor    uint16
 	AskedFirst string
 	State      pill
@@ -306,7 +322,7 @@ func (s *Server) addInspection(l *ledger, view *inspectionsView, i *history.Insp
 		view.Draws = append(view.Draws, draw)
 	}
 	row := inspectionRow{
-		Receipt: i.Receipt, Custodian: i.Custodian, Name: l.custodian(i.Custodian), What: l.of(i.Good, i.Quantity),
+		Receipt: i.Receipt, Custodian: i.Custodian, Name: l.custodian(i.Custodian), What: l.quantity(i.Good, i.Quantity), Good: l.good(i.Good).Name,
 		Auditor: i.Auditor, AskedFirst: l.auditor(i.Auditor), State: pill{"not recounted yet", "warn"},
 	}
 	answer, found, err := s.options.History.Answered(i)

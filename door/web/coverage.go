@@ -17,7 +17,7 @@ import (
 const (
 	coveragePoints = 288
 	coverageEvents = 3000
-	coverageMoves  = 10 // lines of the list beside it
+	coverageMoves  = 8 // lines of the list beside it
 )
 
 // coverageView is coverage over time with the events that moved it, drawn by

@@ -172,9 +172,7 @@ func (s *Server) custodian(r *http.Request) (*page, error) {
 		view.Seat = s.seatView(seat)
 	}
 	s.fillStanding(l, view)
-	if err := s.fillStocks(l, view); err != nil {
-		return nil, err
-	}
+	fillStocks(l, view)
 	if record := card.Record; record != nil {
 		view.Tender, view.Delivery = spreadOf(&record.Tender), spreadOf(&record.Delivery)
 		view.Suspended = int64(record.SuspendedBlocksBefore)
@@ -225,11 +223,7 @@ func (s *Server) fillStanding(l *ledger, v *custodianView) {
 }
 
 // fillStocks lists what a custodian may hold and holds.
-func (s *Server) fillStocks(l *ledger, v *custodianView) error {
-	owed, known, err := s.owed()
-	if err != nil {
-		return err
-	}
+func fillStocks(l *ledger, v *custodianView) {
 	held := map[uint16]*holding{}
 	for i := range l.holdings {
 		if l.holdings[i].custodian == v.Index {
@@ -245,14 +239,13 @@ func (s *Server) fillStocks(l *ledger, v *custodianView) error {
 		if h == nil {
 			h = &holding{place: at}
 		}
-		use := allowanceUse{Good: l.good(good).Name, Index: good, Limit: limit, stock: l.stockOf(h, owed[at], known)}
+		use := allowanceUse{Good: l.good(good).Name, Index: good, Limit: limit, stock: l.stockOf(h)}
 		if limit > 0 {
 			use.Share = min(int64(float64(h.Whole)/float64(limit)*1000), 1000)
 			use.Used = percentBP(int64(float64(h.Whole) / float64(limit) * 10_000))
 		}
 		v.Stocks = append(v.Stocks, use)
 	}
-	return nil
 }
 
 // needUnits is what a custodian's bonds must be worth for what it holds:

@@ -29,6 +29,7 @@ type ledger struct {
 	standings  []*state.Standing
 	holdings   []holding // ascending by custodian and good
 	limits     map[place]int64
+	owed       map[place]int64 // by open claims, in measures; nil where there are too many
 	pending    [state.SlotCount]*state.Pending
 	receipts   uint64 // number of the next one
 	claims     uint64
@@ -95,6 +96,7 @@ func readLedger(tip *state.Header, view state.View) (*ledger, error) {
 		func() error { return l.readGoods(view) },
 		func() error { return l.readCustodians(view) },
 		func() error { return l.readHoldings(view) },
+		func() error { return l.readOwed(view) },
 	} {
 		if err := read(); err != nil {
 			return nil, err

@@ -278,11 +278,11 @@ func (s *Server) sayCustody(l *ledger, e *history.Event) (title, text string) {
 	case history.KindDebt:
 		return "Debt", fmt.Sprintf("Is %s, was %s.", units(e.Units), units(e.Stated))
 	case history.KindChangeAnnounced:
-		return "Change announced", slotWords(e.Slot) + fmt.Sprintf(", to hold from block %s on.", count(e.Until))
+		return "Change announced", slotWords(e.Slot) + fmt.Sprintf(", from block %s on.", count(e.Until))
 	case history.KindChangeWithdrawn:
-		return "Change withdrawn", slotWords(e.Slot) + " was taken back."
+		return "Change withdrawn", slotWords(e.Slot) + ": what was announced does not come."
 	case history.KindChangeEffective:
-		return "Change in force", slotWords(e.Slot) + " holds now."
+		return "Change in force", slotWords(e.Slot) + ": what was announced holds from this block on."
 	}
 	return e.Kind.String(), ""
 }
@@ -290,9 +290,9 @@ func (s *Server) sayCustody(l *ledger, e *history.Event) (title, text string) {
 func slotWords(slot uint16) string {
 	switch state.Slot(slot) {
 	case state.SlotReseat:
-		return "Another holder of a seat"
+		return "A new holder of a seat"
 	case state.SlotReseatCouncil:
-		return "Another council"
+		return "A new holder of the council's seat"
 	}
 	return "An amendment"
 }

@@ -146,9 +146,7 @@ const (
 
 // liveGoods fills in what the goods rules know.
 func (s *Server) liveGoods(l *ledger, live *liveView) (err error) {
-	if live.Reserve, err = s.reserveOf(l); err != nil {
-		return err
-	}
+	live.Reserve = s.reserveOf(l)
 	if live.Coverage, err = s.coverage(l, coveragePoints); err != nil {
 		return err
 	}

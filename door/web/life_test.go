@@ -39,10 +39,12 @@ type lifeWorld struct {
 	charter *params.Charter
 }
 
-// lifeBlocks is how long they lived; the draw of block 432 is then a while ago.
+// lifeBlocks is how long they live at least; the draw of block 432 is then a
+// while ago. They go on, up to mostLifeBlocks, until there is much to see.
 const (
-	lifeBlocks = 345
-	lifeSeed   = 7
+	lifeBlocks     = 345
+	mostLifeBlocks = 420
+	lifeSeed       = 9
 )
 
 var (
@@ -56,7 +58,7 @@ var (
 // theLife gives the shared world.
 func theLife(t *testing.T) *lifeWorld {
 	t.Helper()
-	livedOnce.Do(func() { lived, livedErr = liveFor(lifeBlocks) })
+	livedOnce.Do(func() { lived, livedErr = liveFor(lifeSeed, lifeBlocks) })
 	if livedErr != nil {
 		t.Fatal(livedErr)
 	}
@@ -113,7 +115,7 @@ func lifeCharter() (*params.Charter, error) {
 
 // liveFor plays blocks, ten minutes apart more or less. The same code plays
 // the same life.
-func liveFor(blocks int32) (*lifeWorld, error) {
+func liveFor(seed uint64, blocks int32) (*lifeWorld, error) {
 	charter, err := lifeCharter()
 	if err != nil {
 		return nil, err
@@ -124,7 +126,6 @@ func liveFor(blocks int32) (*lifeWorld, error) {
 	}
 	livedDirs = append(livedDirs, dir)
 	w := &lifeWorld{charter: charter, clock: &clock.Mock{}}
-	height := params.GoodsStartHeight - 1 + blocks
 	first := time.Date(2030, 3, 1, 8, 0, 0, 0, time.UTC)
 	at := func(h int32) {
 		w.clock.Set(first.Add(time.Duration(h)*10*time.Minute + time.Duration(h*37%500)*time.Second))
@@ -143,11 +144,14 @@ func liveFor(blocks int32) (*lifeWorld, error) {
 		return nil, err
 	}
 	people := life.New(life.Options{
-		Charter: charter, Chain: w.house.Chain, Keys: lifeKeys{}, Secret: []byte("page"), Seed: lifeSeed,
+		Charter: charter, Chain: w.house.Chain, Keys: lifeKeys{}, Secret: []byte("page"), Seed: seed,
 		Give: func(tx *state.Tx) error { _, err := w.house.Pool.Accept(tx); return err },
 	})
 	w.house.MinerScript = people.Miner().Script
-	for h := int32(1); h <= height; h++ {
+	for h := int32(1); h < params.GoodsStartHeight+mostLifeBlocks; h++ {
+		if enough, err := w.enough(); err != nil || enough && h >= params.GoodsStartHeight+blocks {
+			break
+		}
 		at(h)
 		if h >= params.GoodsStartHeight {
 			if err := people.Step(); err != nil {
@@ -174,6 +178,32 @@ func liveFor(blocks int32) (*lifeWorld, error) {
 	return w, nil
 }
 
+// enough reports that an amendment waits, that claims do, and that no
+// custodian is suspended.
+func (w *lifeWorld) enough() (enough bool, err error) {
+	err = w.house.Chain.View(func(tip *state.Header, v state.View) error {
+		p, err := goods.ReadPending(v, state.SlotAmend)
+		if err != nil || p == nil || p.Effective-tip.Height < 3 {
+			return err
+		}
+		record, err := goods.DecodeChange(state.SlotAmend, p)
+		if err != nil || len(record.(goods.Amend).Goods) == 0 {
+			return err
+		}
+		for i := range uint16(2) {
+			standing, err := goods.ReadStanding(v, i)
+			if err != nil || !standing.Counts() {
+				return err
+			}
+		}
+		claims := 0
+		err = goods.RangeClaims(v, func(*state.Claim) bool { claims++; return true })
+		enough = claims >= 3
+		return err
+	})
+	return enough, err
+}
+
 // find gives the first address with a beginning that a page leads to.
 func (w *lifeWorld) find(t *testing.T, page, beginning string) string {
 	t.Helper()
@@ -198,22 +228,22 @@ func livedPages(t *testing.T, w *lifeWorld) map[string][]string {
 			"By good", "By custodian", "Milling wheat", "1\u00a0kg = ", "Undrawn", "Owed", "at par", "in the reserve", "last 2016",
 			"block 4", "Redemption", "receipt ",
 		},
-		"/reserve?span=all":             {"Coverage over time", "block 445"},
+		"/reserve?span=all":             {"Coverage over time", fmt.Sprint("block ", w.house.Height())},
 		"/receipts":                     {"receipts open", "lot <span", "counts until", "Next →"},
 		"/receipts?show=all&from=20":    {"Receipt 20", "Newest", "← First"},
 		"/receipts?show=closed&good=0":  {"closed at"},
 		"/receipts?custodian=1&good=2":  {"Silver", "Harbour vault"},
 		open:                            {"attested by", "proved by the chain", "Brought in", "Last seen", "Released for it", "History", "granary proof make"},
-		closed:                          {"Nothing is left of it", "closed at", "Goods received", "attested by"},
-		"/claims":                       {"Claim ", "due by"},
+		closed:                          {"Nothing is left of it", "closed at", "Closed", "attested by"},
+		"/claims":                       {"Claim ", "of <a href"},
 		"/claims?show=all":              {"delivered", "of <a href"},
-		w.find(t, "/claims", "/claim/"): {"What may happen next", "anyone may", "Escrow", "Deadline", "Holder", "in "},
+		w.find(t, "/claims", "/claim/"): {"What may happen next", "anyone may", "Escrow", "Claimed", "Holder", "in "},
 		w.find(t, "/claims?show=closed&from=5", "/claim/"): {"How it went", "Claimed", "Ended by", "History"},
 		"/custodians":             {"Tendered", "in time of", "Bonds", "Shortfalls"},
 		"/custodian/0":            {"of its limit of", "From claim to tender", "blocks on average", "Debt paid", "What it holds", "Bond", "History"},
 		"/auditors":               {"Attested", "Recounted", "Last audit", "Between audits", "blocks on average", "Asked first"},
 		"/auditor/0":              {"Its seat", "What it did", "Stands behind proposal"},
-		"/changes":                {"with a delay of 16 blocks", "Change in force", "Change announced", "to hold from block"},
+		"/changes":                {"instead of 1", "it may be withdrawn before", "about ", "with a delay of 16 blocks", "Change in force", "Change announced", "from block", "holds from this block on"},
 		"/inspections":            {"The next draw is at block", "Drawn by block <a href=\"/block/432\">", w.at(432), "asked first", "recounted after"},
 		"/charter":                {"Parameters in force", "not as at launch any more", "at launch", "amended at"},
 		"/seats":                  {"/custodian/0", "/auditor/1"},

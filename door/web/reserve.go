@@ -137,40 +137,40 @@ type barPart struct {
 // what is undrawn; with more open claims the two are shown together.
 const maxOwedClaims = 1000
 
-// owed sums what open claims took out, by holding; ok is false where there are
-// too many.
-func (s *Server) owed() (sums map[place]int64, ok bool, err error) {
-	sums = map[place]int64{}
-	n := 0
-	err = s.options.Chain.View(func(_ *state.Header, view state.View) error {
-		var inner error
-		err := goods.RangeClaims(view, func(c *state.Claim) bool {
-			if n++; n > maxOwedClaims {
-				return false
-			}
-			var r *state.Receipt
-			if r, inner = goods.ReadReceipt(view, c.Receipt); inner == nil && r != nil {
-				sums[place{r.Custodian, r.Good}] += c.Quantity
-			}
-			return inner == nil
-		})
-		if err == nil {
-			err = inner
+// readOwed sums what open claims took out, by holding; it leaves owed nil where
+// there are too many.
+func (l *ledger) readOwed(view state.View) error {
+	sums, n := map[place]int64{}, 0
+	var failed error
+	err := goods.RangeClaims(view, func(c *state.Claim) bool {
+		if n++; n > maxOwedClaims {
+			return false
 		}
-		return err
+		var r *state.Receipt
+		if r, failed = goods.ReadReceipt(view, c.Receipt); failed == nil && r != nil {
+			sums[place{r.Custodian, r.Good}] += c.Quantity
+		}
+		return failed == nil
 	})
-	return sums, n <= maxOwedClaims, err
+	if n <= maxOwedClaims {
+		l.owed = sums
+	}
+	if err == nil {
+		err = failed
+	}
+	return err
 }
 
 // stockOf is what a holding is made of.
-func (l *ledger) stockOf(h *holding, owed int64, owedKnown bool) stock {
+func (l *ledger) stockOf(h *holding) stock {
 	g := l.good(h.good)
 	a := stock{
-		Measure: g.Measure, Whole: h.Whole, Free: h.Free, Rest: h.Whole - h.Free, OwedKnown: owedKnown,
+		Measure: g.Measure, Whole: h.Whole, Free: h.Free, Rest: h.Whole - h.Free, OwedKnown: l.owed != nil,
 		Counted: h.Counted, Stale: h.Free - h.Counted, WholeUnits: g.ValueUnits(h.Whole),
 	}
-	if owedKnown {
-		a.Owed, a.Undrawn = owed, max(a.Rest-owed, 0)
+	if a.OwedKnown {
+		a.Owed = l.owed[h.place]
+		a.Undrawn = max(a.Rest-a.Owed, 0)
 	}
 	if l.standing(h.custodian).Counts() {
 		a.CountedUnits = g.LowUnits(h.Counted)
@@ -182,7 +182,7 @@ func (l *ledger) stockOf(h *holding, owed int64, owedKnown bool) stock {
 }
 
 // reserveOf fills in the reserve by good and by custodian.
-func (s *Server) reserveOf(l *ledger) (*reserveView, error) {
+func (s *Server) reserveOf(l *ledger) *reserveView {
 	view := &reserveView{
 		Height: l.tip.Height, CirculatingUnits: l.totals.CirculatingUnits, ReserveUnits: l.reserve.Counted.Units(),
 		AllUnits: l.reserve.All.Units(), PoolUnits: l.totals.PoolUnits, EscrowUnits: l.totals.EscrowUnits,
@@ -193,10 +193,6 @@ func (s *Server) reserveOf(l *ledger) (*reserveView, error) {
 	view.MissingUnits = max(0, ceilBP(l.totals.CirculatingUnits, l.params.MinCoverageBP)-view.ReserveUnits)
 	for _, standing := range l.standings {
 		view.BondUnits += standing.BondUnits()
-	}
-	owed, known, err := s.owed()
-	if err != nil {
-		return nil, err
 	}
 	for i, g := range l.goods {
 		good := goodReserve{Index: uint16(i), Name: g.Name, Code: g.Code, Par: s.par(&g.Good)}
@@ -211,12 +207,12 @@ func (s *Server) reserveOf(l *ledger) (*reserveView, error) {
 		if int(h.good) >= len(view.Goods) {
 			continue
 		}
-		view.addHolding(l, h, l.stockOf(h, owed[h.place], known))
+		view.addHolding(l, h, l.stockOf(h))
 	}
 	for i := range view.Goods {
 		view.Goods[i].share()
 	}
-	return view, nil
+	return view
 }
 
 // addHolding puts one holding under its good and its custodian. Holdings come
@@ -260,10 +256,7 @@ func (s *Server) reserve(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := s.reserveOf(l)
-	if err != nil {
-		return nil, err
-	}
+	view := s.reserveOf(l)
 	blocks, spans := chartSpan(r.URL.Query().Get("span"), l.tip.Height)
 	view.Spans = spans
 	if view.Chart, err = s.coverage(l, blocks); err != nil {

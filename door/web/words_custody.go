@@ -196,13 +196,16 @@ func (sp *speech) amend(r goods.Amend) {
 	}
 	w.Lines = append(w.Lines, sp.s.announcedWords(sp.l, r)...)
 	sp.effective()
+	if len(r.Goods) > 0 {
+		w.say("%s", parWaits)
+	}
 }
 
 // effective says from when on an announced change holds.
 func (sp *speech) effective() {
 	if sp.f != nil {
 		if p := sp.f.announced[sp.txid]; p != nil {
-			sp.w.say("It holds from block %s on, if it is not withdrawn before. Until then coins are given out at the lower par and taken in at the higher.", count(p.Effective))
+			sp.w.say("It holds from block %s on, if it is not withdrawn before.", count(p.Effective))
 		}
 	}
 	sp.w.lead("All changes", "/changes")
@@ -223,10 +226,5 @@ func (sp *speech) reseat(r goods.Reseat) {
 	w.Title, w.Short, w.Attested = "Change of a seat", "a seat is to go to another holder", r.OfCouncil()
 	w.say("By the word of %s a seat is to go to another holder.", who)
 	w.Lines = append(w.Lines, sp.s.changeWords(sp.l, r)...)
-	if sp.f != nil {
-		if p := sp.f.announced[sp.txid]; p != nil {
-			w.say("It holds from block %s on, if it is not withdrawn before.", count(p.Effective))
-		}
-	}
-	w.lead("All changes", "/changes")
+	sp.effective()
 }

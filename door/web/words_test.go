@@ -97,7 +97,7 @@ func TestRecordsInWords(t *testing.T) {
 		},
 		{goods.Amend{Withdraw: true}, false, []string{"Amendment withdrawn", "nothing changes"}},
 		{goods.Reseat{Role: state.RoleAuditor, Index: 1, Script: []byte{0x51}}, false, []string{"Change of a seat", "Second auditor", "another holder"}},
-		{goods.Reseat{Step: goods.ReseatAnnounceCouncil, Script: []byte{0x51}}, true, []string{"auditors, all of them", "The council"}},
+		{goods.Reseat{Step: goods.ReseatAnnounceCouncil, Script: []byte{0x51}}, true, []string{"auditors, all of them", "seat of the council"}},
 		{goods.Reseat{Step: goods.ReseatWithdraw}, false, []string{"withdrawn", "stays where it is"}},
 	} {
 		said[test.record.Type()] = true
