@@ -217,7 +217,7 @@ func (x *mix) audit(d *draft, _ *[]uint64) error {
 			if err != nil {
 				return err
 			}
-			r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: number, ID: receipt.ID, Before: receipt.Observed})
+			r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: number, ID: receipt.ID, Lost: receipt.Lost})
 		}
 		slices.SortFunc(r.Audited, func(a, b goods.AuditedReceipt) int { return int(int64(a.Receipt) - int64(b.Receipt)) })
 		if err := d.act(state.RoleAuditor, r.Auditor, r); err != nil {

@@ -122,7 +122,7 @@ func (p *people) play(line string) {
 		observed, err := p.cast.Observed()
 		p.must(nil, err)
 		p.attested(state.RoleAuditor, 2, goods.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []goods.AuditedReceipt{
-			{Receipt: uint64(number(1)), ID: p.receipt(number(1)).ID, Before: p.receipt(number(1)).Observed, Loss: number(2)},
+			{Receipt: uint64(number(1)), ID: p.receipt(number(1)).ID, Lost: p.receipt(number(1)).Lost, Loss: number(2)},
 		}})
 	case "amend": // fee
 		p.block(p.must(p.cast.Act(state.RoleCouncil, 0, goods.Amend{Parameters: []goods.ParameterChange{{Parameter: 9, Value: number(1)}}})))

@@ -89,7 +89,7 @@ type actJSON struct {
 	Seat         string `json:"seat,omitempty"` // who acts, of suspend and lift
 	Expiry       *int32 `json:"expiry,omitempty"`
 	Custodian    uint16 `json:"custodian"`
-	SuspendedAt  *int32 `json:"suspended_at,omitempty"` // lift: the suspension that it ends
+	SuspendedAt  *int32 `json:"suspended_at,omitempty"`  // lift: the suspension that it ends
 	Units        amount `json:"amount,omitempty"`        // unbond: what is announced
 	ReturnScript string `json:"return_script,omitempty"` // bond
 }
@@ -105,7 +105,7 @@ type auditJSON struct {
 type recountedJSON struct {
 	Receipt uint64 `json:"receipt"`
 	ID      string `json:"id"`
-	Before  int32  `json:"before"` // when its goods were seen last
+	Lost    int64  `json:"lost"` // what it had lost before
 	Loss    int64  `json:"loss"`
 }
 
@@ -175,7 +175,7 @@ func (j *recordJSON) explainCustody(record goods.Record) {
 		}
 		for i := range r.Audited {
 			seen := &r.Audited[i]
-			j.Audit.Receipts = append(j.Audit.Receipts, recountedJSON{seen.Receipt, hexOf(seen.ID[:]), seen.Before, seen.Loss})
+			j.Audit.Receipts = append(j.Audit.Receipts, recountedJSON{seen.Receipt, hexOf(seen.ID[:]), seen.Lost, seen.Loss})
 		}
 	case goods.Suspend:
 		j.Suspend = &actJSON{Seat: seatName(r.Role, r.Index), Expiry: &r.Expiry, Custodian: r.Custodian}

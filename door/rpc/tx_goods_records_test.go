@@ -38,8 +38,8 @@ func TestEveryRecordInWords(t *testing.T) {
 		{goods.Assign{ClaimRef: ref}, `"assign":{"claims":[{"claim":3,` + id + `}]}`},
 		{goods.Slash{Custodian: 1}, `"slash":{"custodian":1}`},
 		{
-			goods.Audit{Auditor: 2, Expiry: 120, Observed: at, Audited: []goods.AuditedReceipt{{Receipt: 7, ID: ref.ID, Before: 100, Loss: 4}}},
-			`"audit":{"auditor":2,"expiry":120,"observed_height":101,"observed_hash":"` + zero + `","receipts":[{"receipt":7,` + id + `,"before":100,"loss":4}]}`,
+			goods.Audit{Auditor: 2, Expiry: 120, Observed: at, Audited: []goods.AuditedReceipt{{Receipt: 7, ID: ref.ID, Lost: 3, Loss: 4}}},
+			`"audit":{"auditor":2,"expiry":120,"observed_height":101,"observed_hash":"` + zero + `","receipts":[{"receipt":7,` + id + `,"lost":3,"loss":4}]}`,
 		},
 		{goods.Suspend{Role: state.RoleCouncil, Expiry: 120, Custodian: 1}, `"suspend":{"seat":"council","expiry":120,"custodian":1}`},
 		{goods.Lift{Auditor: 2, Expiry: 120, Custodian: 1, SuspendedAt: 99}, `"lift":{"seat":"auditor 2","expiry":120,"custodian":1,"suspended_at":99}`},

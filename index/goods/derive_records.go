@@ -352,7 +352,7 @@ func (a *act) audit(r rules.Audit) error {
 	}
 	for i := range r.Audited {
 		seen := &r.Audited[i]
-		at, err := a.d.seenAs(seen)
+		at, err := a.d.seenAs(r.Observed.Height, seen)
 		if err != nil {
 			return err
 		}
@@ -382,14 +382,15 @@ func (a *act) audit(r rules.Audit) error {
 	return nil
 }
 
-// seenAs gives a receipt as it runs through the block, nil where an audit
-// passes over it: closed, or seen by another audit since.
-func (d *derivation) seenAs(seen *rules.AuditedReceipt) (*state.Receipt, error) {
+// seenAs gives a receipt as it runs through the block, nil where an audit that
+// saw it at a height passes over it: closed, seen as late by another, or with
+// more lost since.
+func (d *derivation) seenAs(observed int32, seen *rules.AuditedReceipt) (*state.Receipt, error) {
 	if d.changed[string(state.KeyReceipt(seen.Receipt))].Old == nil {
 		return nil, nil
 	}
 	at, err := d.receipt(seen.Receipt)
-	if err != nil || at.ID != seen.ID || at.Observed != seen.Before || at.Quantity() == 0 {
+	if err != nil || at.ID != seen.ID || at.Observed >= observed || at.Lost != seen.Lost || at.Quantity() == 0 {
 		return nil, err
 	}
 	return at, nil

@@ -154,7 +154,7 @@ func TestInspections(t *testing.T) {
 	observed, err := p.Cast.Observed()
 	p.must(err)
 	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{
-		{Receipt: asked.Receipt, ID: p.receipt(asked.Receipt).ID, Before: p.receipt(asked.Receipt).Observed},
+		{Receipt: asked.Receipt, ID: p.receipt(asked.Receipt).ID, Lost: p.receipt(asked.Receipt).Lost},
 	}})
 	audit, found, err := p.index.Answered(&asked)
 	if err != nil || !found || audit.Height != p.Height() || audit.Auditor != 2 {

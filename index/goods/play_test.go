@@ -186,7 +186,7 @@ func TestCustody(t *testing.T) {
 	observed, err := p.Cast.Observed()
 	p.must(err)
 	r := p.receipt(0)
-	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{{Receipt: 0, ID: r.ID, Before: r.Observed, Loss: 100}}})
+	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{{Receipt: 0, ID: r.ID, Lost: r.Lost, Loss: 100}}})
 	if debt := p.standing(0).DebtUnits; debt != 0 { // the template slashes by itself
 		t.Fatalf("the custodian owes %d", debt)
 	}
@@ -253,7 +253,7 @@ func TestClose(t *testing.T) {
 	observed, err := p.Cast.Observed()
 	p.must(err)
 	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{
-		{Receipt: 0, ID: p.receipt(0).ID, Before: p.receipt(0).Observed}, {Receipt: 1, ID: closing.ID, Before: closing.Observed},
+		{Receipt: 0, ID: p.receipt(0).ID, Lost: p.receipt(0).Lost}, {Receipt: 1, ID: closing.ID, Lost: closing.Lost},
 	}})
 	p.mustTell(OfAuditor(2), "audited by 0 1 2")
 	last, ended, err := p.index.ClosedReceipt(1)
@@ -445,7 +445,7 @@ func TestChanges(t *testing.T) {
 	observed, err := p.Cast.Observed()
 	p.must(err)
 	p.attestedByAuditor(rules.Audit{Auditor: 2, Expiry: p.expiry(), Observed: observed, Audited: []rules.AuditedReceipt{
-		{Receipt: 1, ID: p.receipt(1).ID, Before: p.receipt(1).Observed, Loss: 61},
+		{Receipt: 1, ID: p.receipt(1).ID, Lost: p.receipt(1).Lost, Loss: 61},
 	}})
 	p.mine(6) // past the grace window: no bonds pay its debt
 	got := p.lines(OfCustodian(1))

@@ -203,7 +203,7 @@ func TestSlashes(t *testing.T) {
 	receipt := p.receipts()[0]
 	audit := goods.Audit{
 		Auditor: 0, Expiry: expiry, Observed: observed,
-		Audited: []goods.AuditedReceipt{{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed, Loss: 3_000}}, // 1.5 coins
+		Audited: []goods.AuditedReceipt{{Receipt: receipt.Number, ID: receipt.ID, Lost: receipt.Lost, Loss: 3_000}}, // 1.5 coins
 	}
 	w.give(p.attest(1, audit))
 	w.mine(1)

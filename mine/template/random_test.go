@@ -231,7 +231,7 @@ func (w *life) proposeAudit() (*state.Tx, error) {
 	r := goods.Audit{Auditor: uint16(w.random.IntN(3)), Expiry: w.expiry(), Observed: observed}
 	for _, receipt := range receipts {
 		if w.random.IntN(len(receipts)) < 4 {
-			seen := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed}
+			seen := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Lost: receipt.Lost}
 			if w.random.IntN(8) == 0 {
 				seen.Loss = w.random.Int64N(2000)
 			}

@@ -35,7 +35,7 @@ func (l *Life) audit() {
 		if (!old || l.chance(4)) && !l.chance(20) || receipt.Observed >= l.now.hash.Height || len(r.Audited) == 20 {
 			continue
 		}
-		a := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed}
+		a := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Lost: receipt.Lost}
 		if l.chance(30) {
 			a.Loss = 1 + l.rng.Int64N(receipt.Quantity()/20+1)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // MaxAudited is how many receipts one audit may name.
-const MaxAudited = 256
+const MaxAudited = 248
 
 // Audit is a recount: a quorum of auditors saw the goods of receipts anew, so
 // that they count for another age, or saw less of them than there should be.
@@ -16,17 +16,17 @@ type Audit struct {
 	Auditor  uint16 // who acts
 	Expiry   int32  // the last height at which this is valid
 	Observed Observed
-	Audited  []AuditedReceipt // 1 to 256, ascending by receipt
+	Audited  []AuditedReceipt // 1 to 248, ascending by receipt
 }
 
 // AuditedReceipt is what auditors say of one receipt.
 type AuditedReceipt struct {
 	Receipt uint64
 	ID      state.ObjectID
-	// Before is the height at which its goods were seen last: what was seen
-	// once is not counted twice.
-	Before int32
-	Loss   int64 // measures that are missing, mostly 0
+	// Lost is what the receipt had lost when its goods were seen: a loss that
+	// was written off since, here or by a settlement, is not counted twice.
+	Lost int64
+	Loss int64 // measures that are missing of all others, mostly 0
 }
 
 // Type implements Record.
@@ -42,7 +42,7 @@ func (r Audit) Body() []byte {
 	for i := range r.Audited {
 		b = binary.LittleEndian.AppendUint64(b, r.Audited[i].Receipt)
 		b = append(b, r.Audited[i].ID[:]...)
-		b = binary.LittleEndian.AppendUint32(b, uint32(r.Audited[i].Before))
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.Audited[i].Lost))
 		b = binary.LittleEndian.AppendUint64(b, uint64(r.Audited[i].Loss))
 	}
 	return b
@@ -60,7 +60,7 @@ func parseAudit(body []byte) (Record, error) {
 		seen := &r.Audited[i]
 		seen.Receipt = b.U64()
 		copy(seen.ID[:], b.Bytes(len(seen.ID)))
-		seen.Before, seen.Loss = b.Height(), b.Int64()
+		seen.Lost, seen.Loss = b.Int64(), b.Int64()
 		if i > 0 && r.Audited[i-1].Receipt >= seen.Receipt {
 			return nil, check.Rule(CodeRecordMalformed, "receipt %d of the audit is not above the one before it: sort them, each once", i)
 		}
@@ -93,7 +93,7 @@ func (r Audit) check(a *action) error {
 		}
 	}
 	if found == 0 {
-		return check.Rule(CodeReceiptUnknown, "none of the %d receipts of the audit is there as it was seen before", len(r.Audited))
+		return check.Rule(CodeReceiptUnknown, "none of the %d receipts of the audit is there, seen before it, and with as much lost as it says", len(r.Audited))
 	}
 	return nil
 }
@@ -111,12 +111,9 @@ func (a *action) checkAttested(role state.Role, index uint16, p proposal) error 
 	return a.checkProposal(p)
 }
 
-// checkReceipt: seen later than before, and not too long ago to count. It gives
-// the receipt, nil where the audit passes over it.
+// checkReceipt: seen not too long ago to count. It gives the receipt, nil where
+// the audit passes over it.
 func (r Audit) checkReceipt(g *Block, seen *AuditedReceipt) (*state.Receipt, error) {
-	if r.Observed.Height <= seen.Before {
-		return nil, check.Rule(CodeAuditObserved, "receipt %d was seen at block %d, the audit at %d is not later", seen.Receipt, seen.Before, r.Observed.Height)
-	}
 	receipt, err := r.find(g, seen)
 	if err != nil || receipt == nil {
 		return nil, err
@@ -131,12 +128,12 @@ func (r Audit) checkReceipt(g *Block, seen *AuditedReceipt) (*state.Receipt, err
 	return receipt, nil
 }
 
-// find gives the receipt as it was when the audit was written, nil where it
-// was closed or audited in between: one holder who takes his goods, or one
-// audit more, must not void the word for all the others.
+// find gives the receipt that was seen, nil where it was closed, was seen as
+// late by another audit, or lost something in between: one holder who takes his
+// goods, or one audit more, must not void the word for all the others.
 func (r Audit) find(g *Block, seen *AuditedReceipt) (*state.Receipt, error) {
 	receipt, err := g.findReceipt(seen.Receipt, seen.ID)
-	if err != nil || receipt == nil || receipt.Observed != seen.Before {
+	if err != nil || receipt == nil || receipt.Observed >= r.Observed.Height || receipt.Lost != seen.Lost {
 		return nil, err
 	}
 	return receipt, nil

@@ -85,7 +85,6 @@ const (
 	CodeUnbondUnits     check.Code = "goods-unbond-units"     // more than the bonds
 	CodeUnbondEarly     check.Code = "goods-unbond-early"     // not ready yet
 	CodeUnbondOutput    check.Code = "goods-unbond-output"    // not to the return script, or the change
-	CodeAuditObserved   check.Code = "goods-audit-observed"   // not seen later than before
 
 	CodeChangePending  check.Code = "goods-change-pending"  // another change stands in the way
 	CodeChangeUnknown  check.Code = "goods-change-unknown"  // no such pending change

@@ -229,28 +229,29 @@ func TestDebtOutputs(t *testing.T) {
 	}
 }
 
-// The largest audit: 256 receipts, a loss in each. It fits a seat's weight, and
-// costs a change of each.
+// The largest audit: 248 receipts, a loss in each. It fits a record and a
+// seat's weight, and costs a change of each.
 func TestLargestAudit(t *testing.T) {
 	w := newWorld(t)
 	w.mine(100)
-	for batch := range goods.MaxAudited / params.MaxOpenings {
+	for opened := 0; opened < goods.MaxAudited; {
 		var openings []goods.Opening
-		for i := range params.MaxOpenings {
-			openings = append(openings, goods.Opening{Good: 0, Serial: fmt.Sprintf("L-%d-%d", batch, i), Quantity: 1_000, Script: keyScript(30)})
+		for range min(params.MaxOpenings, goods.MaxAudited-opened) {
+			openings = append(openings, goods.Opening{Good: 0, Serial: fmt.Sprintf("L-%d", opened), Quantity: 1_000, Script: keyScript(30)})
+			opened++
 		}
 		w.stock(0, openings...)
 	}
 	r := goods.Audit{Auditor: 2, Expiry: w.height + 2, Observed: goods.Observed{Height: w.height, Hash: w.tip.Hash}}
 	err := goods.RangeReceipts(w, func(receipt *state.Receipt) bool {
-		r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Before: receipt.Observed, Loss: 1 + int64(receipt.Number)})
+		r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Lost: receipt.Lost, Loss: 1 + int64(receipt.Number)})
 		return true
 	})
 	if err != nil || len(r.Audited) != goods.MaxAudited {
 		t.Fatalf("%d receipts: %v", len(r.Audited), err)
 	}
 	w.attested(r, state.RoleAuditor, 2)
-	if s := w.standing(0); s.DebtUnits != 50_000*(256*257/2) {
+	if s := w.standing(0); s.DebtUnits != 50_000*(248*249/2) {
 		t.Fatalf("debt %d", s.DebtUnits)
 	}
 }
@@ -258,7 +259,7 @@ func TestLargestAudit(t *testing.T) {
 // Bodies of every length: nothing but the whole body is a record, and what is
 // read is written the same.
 func TestCustodyBodies(t *testing.T) {
-	audit := goods.Audit{Auditor: 1, Expiry: 5, Audited: []goods.AuditedReceipt{{Receipt: 3, Before: 7, Loss: 9}, {Receipt: 1 << 60}}}
+	audit := goods.Audit{Auditor: 1, Expiry: 5, Audited: []goods.AuditedReceipt{{Receipt: 3, Lost: 7, Loss: 9}, {Receipt: 1 << 60}}}
 	for _, r := range []goods.Record{
 		audit,
 		goods.Suspend{Role: state.RoleCouncil, Expiry: 7, Custodian: 2},
@@ -282,6 +283,12 @@ func TestCustodyBodies(t *testing.T) {
 		}
 		if _, _, err := goods.DecodeRecord(recordScript(t, fmt.Sprintf("%02x%x00", byte(r.Type()), body))); check.CodeOf(err) != goods.CodeRecordMalformed {
 			t.Errorf("%v with a byte too many: %v", r.Type(), err)
+		}
+	}
+	for _, seen := range []goods.AuditedReceipt{{Lost: -1}, {Loss: -1}} { // 2^64 - 1
+		r := goods.Audit{Expiry: 5, Audited: []goods.AuditedReceipt{seen}}
+		if _, _, err := goods.DecodeRecord(goods.RecordScript(r)); check.CodeOf(err) != goods.CodeRecordMalformed {
+			t.Errorf("%+v: %v", seen, err)
 		}
 	}
 }
@@ -358,6 +365,6 @@ func (w *world) auditLoss(auditor uint16, loss int64) {
 	}
 	w.attested(goods.Audit{
 		Auditor: auditor, Expiry: w.height + 2, Observed: goods.Observed{Height: w.height, Hash: w.tip.Hash},
-		Audited: []goods.AuditedReceipt{{ID: receipt.ID, Before: receipt.Observed, Loss: loss}},
+		Audited: []goods.AuditedReceipt{{ID: receipt.ID, Lost: receipt.Lost, Loss: loss}},
 	}, state.RoleAuditor, auditor)
 }

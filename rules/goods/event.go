@@ -57,7 +57,7 @@ type Released struct {
 // ReceiptClosed: nothing of a receipt is left.
 type ReceiptClosed struct{ Receipt state.Receipt }
 
-// StandingChanged: a custodian was suspended, lifted, is in default, or its
+// StandingChanged: a custodian was suspended (anew), lifted, is in default, or its
 // debt, bonds or announced unbond are others.
 type StandingChanged struct {
 	Custodian     uint16

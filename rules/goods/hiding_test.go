@@ -80,7 +80,7 @@ func TestClaimsHideNoLoss(t *testing.T) {
 	tx, _, _ := w.redeemTx(0, 5_000, 40, op, units)
 	w.blockOf(tx)
 	audit := goods.Audit{Auditor: 2, Expiry: w.height + 2, Observed: goods.Observed{Height: w.height, Hash: w.tip.Hash}}
-	audit.Audited = []goods.AuditedReceipt{{Receipt: 0, ID: w.receipt(0).ID, Before: w.receipt(0).Observed, Loss: 4_000}}
+	audit.Audited = []goods.AuditedReceipt{{Receipt: 0, ID: w.receipt(0).ID, Lost: w.receipt(0).Lost, Loss: 4_000}}
 	w.attested(audit, state.RoleAuditor, 2)
 	totals, err := goods.ReadTotals(w)
 	if err != nil {

@@ -220,7 +220,7 @@ func (h *history) proposeAudit(m *model) {
 		case 3:
 			loss = plus(there, big.NewInt(h.rng.Int64N(3)))
 		}
-		items += nameHex(number, r.id) + le(4, h.seenBefore(&r)) + leBig(8, held(loss))
+		items += nameHex(number, r.id) + leBig(8, h.lostBefore(&r)) + leBig(8, held(loss))
 		n++
 	}
 	h.proposeActor(m, func(auditor int64) string {
@@ -319,8 +319,17 @@ func (h *history) act(m *model) *draft {
 	return d
 }
 
-// seenBefore is when a receipt was seen last, now and then another height.
-func (h *history) seenBefore(r *modelReceipt) int64 { return h.off(r.observed) }
+// lostBefore is what a receipt lost so far, now and then one more or less.
+func (h *history) lostBefore(r *modelReceipt) *big.Int {
+	if !h.chance(40) {
+		return r.lost
+	}
+	lost := plus(r.lost, big.NewInt(1-2*h.rng.Int64N(2)))
+	if lost.Sign() < 0 {
+		return big.NewInt(1)
+	}
+	return held(lost)
+}
 
 // off is a height, one beside it at times.
 func (h *history) off(height int64) int64 {

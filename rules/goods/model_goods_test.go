@@ -274,11 +274,8 @@ func (m *model) auditCode(tx *modelTx, rec *modelRecord) string {
 	}
 	found := false
 	for _, item := range rec.items {
-		r, ok := m.audited(item)
-		switch {
-		case rec.observed <= item.before:
-			return "goods-audit-observed"
-		case ok && rec.observed+m.goods[r.good].age < m.height:
+		r, ok := m.audited(rec, item)
+		if ok && rec.observed+m.goods[r.good].age < m.height {
 			return "goods-receipt-stale"
 		}
 		found = found || ok
@@ -289,15 +286,16 @@ func (m *model) auditCode(tx *modelTx, rec *modelRecord) string {
 	return ""
 }
 
-// audited finds a receipt that was seen last when the audit says.
-func (m *model) audited(item modelItem) (modelReceipt, bool) {
+// audited finds a receipt that was seen before the audit, and of which as much
+// is lost as the audit says.
+func (m *model) audited(rec *modelRecord, item modelItem) (modelReceipt, bool) {
 	r, ok := m.receipt(item)
-	return r, ok && r.observed == item.before
+	return r, ok && r.observed < rec.observed && r.lost.Cmp(item.lost) == 0
 }
 
 func (m *model) audit(rec *modelRecord) {
 	for _, item := range rec.items {
-		r, ok := m.audited(item)
+		r, ok := m.audited(rec, item)
 		if !ok {
 			m.seen["audit passes over a receipt"]++
 			continue

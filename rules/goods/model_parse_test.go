@@ -75,8 +75,8 @@ type modelItem struct {
 	number   *big.Int
 	id       string
 	document string
+	lost     *big.Int // as an audit says that it was before
 	loss     *big.Int
-	before   int64 // when an audit says that the receipt was seen last
 }
 
 type modelAllowance struct {
@@ -156,10 +156,10 @@ func parseModel(body string) (rec *modelRecord, ok bool) {
 	case "0d":
 		rec.index, rec.expiry, rec.observed, rec.block = r.small(2), r.height(), r.height(), r.take(32)
 		var last *big.Int
-		r.list(1, 256, func() {
+		r.list(1, 248, func() {
 			r.item(rec)
 			r.ascending(&last, rec.last().number)
-			rec.last().before, rec.last().loss = r.height(), r.below(8, 63)
+			rec.last().lost, rec.last().loss = r.below(8, 63), r.below(8, 63)
 		})
 	case "0e":
 		rec.role, rec.index, rec.expiry, rec.custodian = r.small(1), r.small(2), r.height(), r.small(2)

@@ -24,7 +24,7 @@ func recordSeeds() []goods.Record {
 		goods.Settle{ClaimRef: ref},
 		goods.Slash{Custodian: 1},
 		goods.Assign{ClaimRef: ref},
-		goods.Audit{Expiry: 3, Audited: []goods.AuditedReceipt{{Before: 1}, {Receipt: 1, Before: 2, Loss: 4}}},
+		goods.Audit{Expiry: 3, Audited: []goods.AuditedReceipt{{Lost: 1}, {Receipt: 1, Lost: 2, Loss: 4}}},
 		goods.Suspend{Role: state.RoleCouncil, Expiry: 3},
 		goods.Lift{Expiry: 3, SuspendedAt: 2},
 		goods.Bond{ReturnScript: script},

@@ -137,7 +137,7 @@ func sameValue(a, b []byte) bool { return bytes.Equal(a, b) }
 // noteStanding tells followers what people want to know of a change; sums of
 // goods are told by the receipts.
 func (g *Block) noteStanding(custodian uint16, before, after *state.Standing) {
-	if before.Suspended != after.Suspended || before.Defaulted != after.Defaulted || before.DebtUnits != after.DebtUnits ||
+	if before.Suspended != after.Suspended || before.SuspendedAt != after.SuspendedAt || before.Defaulted != after.Defaulted || before.DebtUnits != after.DebtUnits ||
 		before.BondUnits() != after.BondUnits() || before.AnnouncedUnits != after.AnnouncedUnits || before.DefaultAt != after.DefaultAt {
 		g.events = append(g.events, StandingChanged{Custodian: custodian, Before: *before, After: *after})
 	}

@@ -151,10 +151,10 @@ func (w *world) vectorAudit(d *datadriven.TestData) string {
 		case "receipt":
 			seen := goods.AuditedReceipt{Receipt: uint64(mustWord(w, words, "receipt")), Loss: mustWord(w, words, "loss")}
 			if receipt, err := goods.ReadReceipt(w, seen.Receipt); err == nil && receipt != nil {
-				seen.ID, seen.Before = receipt.ID, receipt.Observed
+				seen.ID, seen.Lost = receipt.ID, receipt.Lost
 			}
-			if before, given := word(w, words, "before"); given {
-				seen.Before = int32(before)
+			if lost, given := word(w, words, "lost"); given {
+				seen.Lost = lost
 			}
 			if at := slices.Index(words, "id"); at > 0 {
 				copy(seen.ID[:], unhex(w.t, words[at+1]))
