@@ -148,6 +148,10 @@ func TestBrowserScreenshots(t *testing.T) {
 	if only := os.Getenv("GRANARY_SCREENSHOTS_ONLY"); only != "" {
 		maps.DeleteFunc(pages, func(name, _ string) bool { return !slices.Contains(strings.Split(only, ","), name) })
 	}
+	if path := pages["home"]; path != "" { // the picture of the README, before its colours are counted
+		browse(t, "--virtual-time-budget=3000", "--force-device-scale-factor=0.703125", "--window-size=1280,1440",
+			"--screenshot="+filepath.Join(dir, "readme.png"), w.page.URL+path)
+	}
 	for name, path := range pages {
 		for form, size := range map[string]string{"phone": "390,2600", "desktop": "1280,2000"} {
 			for _, dark := range []bool{false, true} {

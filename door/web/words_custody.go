@@ -148,7 +148,7 @@ func (sp *speech) tellCustody(record goods.Record) {
 func (sp *speech) audit(r goods.Audit) {
 	w, losses := sp.w, 0
 	w.Title, w.Attested = "Recount", true
-	w.say("%s and a quorum of auditors recounted %s, as seen at block %s. What they saw counts afresh from there.", sp.l.auditor(r.Auditor), plural(len(r.Audited), "receipt"), count(r.Observed.Height))
+	w.say("%s and a quorum of auditors recounted %s, as seen at block %s. What they saw counts afresh from there; receipts that changed in between are passed over.", sp.l.auditor(r.Auditor), plural(len(r.Audited), "receipt"), count(r.Observed.Height))
 	for i := range r.Audited {
 		a := &r.Audited[i]
 		w.leadReceipt(a.Receipt)
