@@ -87,6 +87,7 @@ func (p *Pool) Prune(int32) error { return nil }
 // at: lost transactions come back, and what the state no longer allows goes.
 // The engine's goroutine is here, so the state does not move meanwhile.
 func (p *Pool) settle(at *state.Header) error {
+	p.next = nil
 	var tip *state.Header
 	err := p.chain.View(func(now *state.Header, _ state.View) error {
 		tip = now

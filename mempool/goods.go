@@ -53,5 +53,24 @@ func (p *Pool) goodsError(tx *state.Tx, spent []*state.Coin, tip *state.Header, 
 			return refuse(code, "output %v is the goods rules', and %v waits for a block itself: send this one after it", op, op.Hash)
 		}
 	}
-	return goods.CheckTx(p.rules.Charter, tip, v, tx, spent)
+	next, err := p.nextBlock(tip, v)
+	if err != nil {
+		return err
+	}
+	return next.CheckTx(tx, spent)
+}
+
+// nextBlock is the block above tip for the goods rules. It is begun once for a
+// tip: what a height brings can be the work of many transactions, which nobody
+// may ask for with one that pays nothing, or again for each that waits.
+func (p *Pool) nextBlock(tip *state.Header, v state.View) (*goods.Next, error) {
+	if p.next != nil && p.nextTo == tip.Hash {
+		return p.next, nil
+	}
+	next, err := goods.BeginNext(p.rules.Charter, tip, v)
+	if err != nil {
+		return nil, err
+	}
+	p.next, p.nextTo = next, tip.Hash
+	return next, nil
 }

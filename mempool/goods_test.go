@@ -255,3 +255,52 @@ func TestNestedUnknownPrograms(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// countingChain counts how often the block above a tip is begun: each begin
+// reads the totals, and nothing else here does.
+type countingChain struct {
+	Chain
+	begun int
+}
+
+func (c *countingChain) View(f func(tip *state.Header, v state.View) error) error {
+	return c.Chain.View(func(tip *state.Header, v state.View) error { return f(tip, countingView{v, c}) })
+}
+
+type countingView struct {
+	state.View
+	chain *countingChain
+}
+
+func (v countingView) Goods(key []byte) ([]byte, error) {
+	if string(key) == string(state.KeyTotals()) {
+		v.chain.begun++
+	}
+	return v.View.Goods(key)
+}
+
+// TestNextBlockIsBegunOnce: what a height brings, which can be the work of a
+// block, is done once for a tip. Who sends records that pay nothing or are
+// refused, or has many wait, does not make the pool do it again.
+func TestNextBlockIsBegunOnce(t *testing.T) {
+	w, claims := claimsWorld(t, 10)
+	counter := &countingChain{Chain: w.fakeChain}
+	w.pool.chain = counter
+	for i, claim := range claims {
+		w.accept(state.NewTx(w.settle(claim, 0, w.ripe[i])))
+		unknown := *claim
+		unknown.Number = 1000
+		w.refused(state.NewTx(w.settle(&unknown, 0, w.ripe[20])), "goods-claim-unknown")
+	}
+	if counter.begun != 1 {
+		t.Errorf("20 records at one tip: the next block was begun %d times", counter.begun)
+	}
+	w.mine()
+	if counter.begun != 2 {
+		t.Errorf("10 records judged again: begun %d times", counter.begun)
+	}
+	w.drop()
+	if counter.begun != 3 {
+		t.Errorf("after a block was lost: begun %d times", counter.begun)
+	}
+}

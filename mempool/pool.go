@@ -69,6 +69,10 @@ type Pool struct {
 	// dueWeight is that of the lane of what is due.
 	dueWeight int64
 
+	// next is the block above the tip nextTo, nil until a tip needs it.
+	next   *goods.Next
+	nextTo chainhash.Hash
+
 	lost     lostBlocks
 	watchers []*watcher
 	muted    bool // while transactions are only tried

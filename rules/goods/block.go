@@ -116,23 +116,35 @@ func (g *Block) Tx(tx *state.Tx, spent []*state.Coin) error {
 	return nil
 }
 
-// CheckTx judges a transaction as the only one of the block after parent on
-// top of view, the state after parent: what the mempool asks. Nothing is changed.
-// spent may hold coins that view does not have. What a transaction that is not
-// in view makes a seat, token, escrow, bond or waiting output is not known for
-// one: the mempool must not take its children that spend them.
+// Next is the block after a state, as the mempool asks about it: each
+// transaction is judged as the only one of that block. It is used by one
+// goroutine, and no longer than the state stands still.
+type Next struct{ block *Block }
+
+// BeginNext does once what the height after parent brings, on top of view, the
+// state after parent. Nothing of view is changed. An error is the world's.
+func BeginNext(charter *params.Charter, parent *state.Header, view state.View) (*Next, error) {
+	g, err := Begin(charter, parent, state.NewOverlay(view, 0))
+	return &Next{g}, err
+}
+
+// CheckTx judges a transaction and changes nothing. spent[i] is the coin of
+// input i and may be one that view does not have. What a transaction that is
+// not in view makes a seat, token, escrow, bond or waiting output is not known
+// for one: the mempool must not take its children that spend them. An error is
+// a RuleError or the world's.
+func (n *Next) CheckTx(tx *state.Tx, spent []*state.Coin) error {
+	_, err := n.block.judge(tx, spent)
+	return err
+}
+
+// CheckTx is Next's for one transaction.
 func CheckTx(charter *params.Charter, parent *state.Header, view state.View, tx *state.Tx, spent []*state.Coin) error {
-	g, err := open(charter, parent, state.NewOverlay(view, 0))
+	n, err := BeginNext(charter, parent, view)
 	if err != nil {
 		return err
 	}
-	if hasRecord(tx.Msg) { // nothing else can see what its height brings
-		if err := g.begin(); err != nil {
-			return err
-		}
-	}
-	_, err = g.judge(tx, spent)
-	return err
+	return n.CheckTx(tx, spent)
 }
 
 // action is one transaction on its way through the rules.

@@ -180,16 +180,6 @@ func parsePayload(payload []byte) (Record, error) {
 	}
 }
 
-// hasRecord reports an output in a record's form.
-func hasRecord(msg *wire.MsgTx) bool {
-	for _, out := range msg.TxOut {
-		if _, ok := recordPayload(out.PkScript); ok {
-			return true
-		}
-	}
-	return false
-}
-
 // findRecord gives the one record of a transaction, nil if it has none.
 func findRecord(msg *wire.MsgTx, height int32) (Record, error) {
 	var payload []byte
