@@ -1,6 +1,7 @@
 package goods_test
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math/big"
 	"slices"
@@ -52,19 +53,21 @@ func basisUp(v *big.Int, bp int64) *big.Int {
 
 // littleEndian and bigEndian write v in that many bytes, as hex.
 func littleEndian(bytes int, v uint64) string {
-	b := make([]byte, bytes)
-	for i := range b {
-		b[i], v = byte(v), v>>8
-	}
-	return hex.EncodeToString(b)
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	return shortText(b[:bytes])
 }
 
 func bigEndian(bytes int, v uint64) string {
-	b := make([]byte, bytes)
-	for i := range b {
-		b[bytes-1-i], v = byte(v), v>>8
-	}
-	return hex.EncodeToString(b)
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], v)
+	return shortText(b[8-bytes:])
+}
+
+// shortText is up to 16 bytes in hex.
+func shortText(b []byte) string {
+	var text [32]byte
+	return string(text[:hex.Encode(text[:], b)])
 }
 
 func le(bytes int, v int64) string { return littleEndian(bytes, uint64(v)) }
@@ -72,9 +75,10 @@ func be(bytes int, v int64) string { return bigEndian(bytes, uint64(v)) }
 
 // leBig writes a number that fits, in up to 16 bytes.
 func leBig(bytes int, v *big.Int) string {
-	b := v.FillBytes(make([]byte, bytes))
-	slices.Reverse(b)
-	return hex.EncodeToString(b)
+	var b [16]byte
+	v.FillBytes(b[:bytes])
+	slices.Reverse(b[:bytes])
+	return shortText(b[:bytes])
 }
 
 // shortHex and textHex put the length in front of a string of hex.

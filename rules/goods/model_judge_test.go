@@ -3,6 +3,7 @@ package goods_test
 import (
 	"encoding/hex"
 	"math/big"
+	"slices"
 
 	"github.com/btcsuite/btcd/wire/v2"
 )
@@ -217,6 +218,7 @@ func (m *model) recordCode(tx *modelTx, rec *modelRecord) string {
 
 // apply does what a valid transaction says, and moves coins and seats.
 func (m *model) apply(tx *modelTx) {
+	m.meanings = nil
 	in, out := new(big.Int), new(big.Int)
 	for _, i := range tx.ins {
 		in = plus(in, i.units)
@@ -234,13 +236,14 @@ func (m *model) apply(tx *modelTx) {
 	for _, i := range tx.ins {
 		for at := range m.coins {
 			if m.coins[at].op == i.op {
-				m.coins = append(m.coins[:at:at], m.coins[at+1:]...)
+				m.coins = slices.Delete(m.coins, at, at+1)
 				break
 			}
 		}
 	}
 	m.create(tx.msg)
 	specials := m.specials()
+	m.meanings = specials
 	for i, o := range tx.msg.TxOut {
 		units := big.NewInt(o.Value)
 		out = plus(out, units)

@@ -49,6 +49,8 @@ type model struct {
 	nextReceipt, nextClaim int64
 
 	seen map[string]int // what happened, for the counters of the histories; shared
+	// meanings are the specials between transactions, nil while one is applied.
+	meanings map[wire.OutPoint]special
 }
 
 // The parameters in charter order.
@@ -199,7 +201,7 @@ func (m *model) clone() *model {
 func (m *model) begin(tip string) {
 	m.height++
 	m.hashes = append(m.hashes, tip)
-	m.fees, m.released, m.withdrawn = new(big.Int), new(big.Int), nil
+	m.fees, m.released, m.withdrawn, m.meanings = new(big.Int), new(big.Int), nil, nil
 	for slot, c := range m.pending {
 		if c != nil && c.effective <= m.height {
 			m.activate(slot, c)
@@ -221,12 +223,14 @@ func (m *model) begin(tip string) {
 			delete(m.used, key)
 		}
 	}
+	m.meanings = m.specials()
 	m.startL = m.circulating()
 	_, _, m.startE = m.supply()
 	_, m.startD, m.startC = m.reserve()
 	m.startAll, m.startClaimed = nil, nil
+	sums := m.holdings()
 	for c := range m.custody {
-		_, all, claimed, _ := m.worth(int64(c), nil)
+		_, all, claimed, _ := m.worthOf(sums, int64(c), nil)
 		m.startClaimed = append(m.startClaimed, claimed)
 		m.startAll = append(m.startAll, all)
 	}
@@ -255,6 +259,7 @@ func (m *model) coinbase(msg *wire.MsgTx, subsidy int64) {
 		for s := range m.seats {
 			m.seats[s].out, m.seats[s].height = wire.OutPoint{Hash: msg.TxHash(), Index: uint32(1 + s)}, 1
 		}
+		m.meanings = nil
 	}
 	for _, out := range msg.TxOut {
 		if hex.EncodeToString(out.PkScript) == m.treasury() {
@@ -284,6 +289,9 @@ type special struct {
 
 // specials are the outpoints that records made something else of than a coin.
 func (m *model) specials() map[wire.OutPoint]special {
+	if m.meanings != nil {
+		return m.meanings
+	}
 	all := map[wire.OutPoint]special{}
 	for i, s := range m.seats {
 		all[s.out] = special{"seat", int64(i)}
