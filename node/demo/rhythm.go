@@ -23,8 +23,11 @@ const (
 	FirstBlocks = 101
 	// DefaultInterval is the pause between blocks at first; see Every.
 	DefaultInterval = time.Minute
-	minePause       = 5 * time.Second // after a failure
-	minePauseMax    = 2 * time.Minute
+	// demoCalm lets most days of the demo be good ones.
+	demoCalm = 6
+
+	minePause    = 5 * time.Second // after a failure
+	minePauseMax = 2 * time.Minute
 )
 
 // Every is the pause before the block after height. Regtest halves its subsidy
@@ -67,7 +70,7 @@ func (w *Work) people(n Parts) *life.Life {
 	}
 	return life.New(life.Options{
 		Charter: w.Charter, Chain: n.Chain, Keys: w.Keys, Secret: w.Keys.seed[:], Log: n.Log,
-		Seed: binary.BigEndian.Uint64(w.Keys.seed[:]) + uint64(n.Chain.Tip().Height),
+		Calm: demoCalm, Seed: binary.BigEndian.Uint64(w.Keys.seed[:]) + uint64(n.Chain.Tip().Height),
 		Give: func(tx *state.Tx) error { _, err := n.Pool.Accept(tx); return err },
 	})
 }

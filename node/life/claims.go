@@ -20,7 +20,7 @@ type mind struct {
 func (l *Life) mindOf(c *state.Claim) mind {
 	m, made := l.minds[c.Number]
 	if !made {
-		m = mind{idle: l.chance(25), forgets: l.chance(6), regrets: l.chance(8), sells: l.chance(8)}
+		m = mind{idle: l.trouble(25), forgets: l.chance(6), regrets: l.chance(8), sells: l.chance(8)}
 		l.minds[c.Number] = m
 	}
 	return m

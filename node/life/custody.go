@@ -36,10 +36,10 @@ func (l *Life) audit() {
 			continue
 		}
 		a := goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Lost: receipt.Lost}
-		if l.chance(30) {
+		if l.trouble(30) {
 			a.Loss = 1 + l.rng.Int64N(receipt.Quantity()/20+1)
 		}
-		if l.chance(400) {
+		if l.trouble(400) {
 			a.Loss = receipt.Quantity()
 		}
 		r.Audited = append(r.Audited, a)
@@ -75,22 +75,22 @@ func (l *Life) mindCustodian(custodian uint16, s *state.Standing) error {
 		return nil
 	case !s.Counts() || overdue:
 		return nil
-	case l.chance(150):
+	case l.trouble(150):
 		l.suspend(custodian)
 		return nil
 	}
 	return l.mindBonds(custodian, s)
 }
 
-// mindDebt: most custodians pay what their bonds do not. One debt in five is
-// never paid, and the day of the default tells which.
+// mindDebt: most custodians pay what their bonds do not. One debt in five, or
+// fewer in a calm life, is never paid, and the day of the default tells which.
 func (l *Life) mindDebt(custodian uint16, s *state.Standing) error {
 	if len(s.Bonds) > 0 && l.chance(2) {
 		tx, err := l.cast.Slash(custodian)
 		l.give(goods.Slash{}, tx, err)
 		return nil
 	}
-	if s.Defaulted || s.DefaultAt%5 == 0 {
+	if s.Defaulted || s.DefaultAt%int32(5*max(1, l.o.Calm)) == 0 {
 		return nil
 	}
 	balance, err := l.cast.Balance(l.operators[custodian])

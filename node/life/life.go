@@ -28,7 +28,10 @@ type Options struct {
 	// Secret makes the keys of holders.
 	Secret []byte
 	Seed   uint64
-	Log    *slog.Logger // nil: none
+	// Calm makes trouble that many times rarer: deadlines missed, goods
+	// missing, suspensions, debts never paid. 0 is 1, as tests want it.
+	Calm int
+	Log  *slog.Logger // nil: none
 }
 
 // Life plays. It is for one goroutine.
@@ -191,6 +194,9 @@ func (l *Life) findKey(seat *state.Seat, from, to uint32) bool {
 	}
 	return false
 }
+
+// trouble is chance, rarer where the life is calm.
+func (l *Life) trouble(n int) bool { return l.chance(n * max(1, l.o.Calm)) }
 
 // chance is true once in n times.
 func (l *Life) chance(n int) bool { return l.rng.IntN(n) == 0 }
