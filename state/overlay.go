@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"slices"
-	"sort"
 
 	"github.com/btcsuite/btcd/wire/v2"
 )
@@ -14,7 +13,9 @@ type Overlay struct {
 	below View
 	coins map[wire.OutPoint]overlayCoin
 	goods map[string]overlayValue
-	order []wire.OutPoint // first touch, so that Delta needs no map order
+	kinds [256][]string     // the keys of goods by their first byte
+	read  map[string][]byte // what was read from below: the same keys are asked for again and again
+	order []wire.OutPoint   // first touch, so that Delta needs no map order
 }
 
 type overlayCoin struct {
@@ -24,13 +25,15 @@ type overlayCoin struct {
 
 type overlayValue struct{ before, now []byte }
 
-// NewOverlay starts an empty overlay; coinHint is how many outpoints it is
+// NewOverlay starts an empty overlay over a View that does not change while it
+// is used; one goroutine uses it. coinHint is how many outpoints it is
 // likely to touch.
 func NewOverlay(below View, coinHint int) *Overlay {
 	return &Overlay{
 		below: below,
 		coins: make(map[wire.OutPoint]overlayCoin, coinHint),
 		goods: make(map[string]overlayValue),
+		read:  make(map[string][]byte),
 		order: make([]wire.OutPoint, 0, coinHint),
 	}
 }
@@ -86,33 +89,71 @@ func (o *Overlay) Goods(key []byte) ([]byte, error) {
 	if entry, ok := o.goods[string(key)]; ok {
 		return entry.now, nil
 	}
-	return o.below.Goods(key)
+	return o.goodsBelow(key)
+}
+
+// maxRead bounds what is remembered of the View below; an overlay may live
+// through many blocks.
+const maxRead = 1 << 16
+
+// goodsBelow asks the View below once for a key.
+func (o *Overlay) goodsBelow(key []byte) ([]byte, error) {
+	if value, ok := o.read[string(key)]; ok {
+		return value, nil
+	}
+	value, err := o.below.Goods(key)
+	if err == nil {
+		if len(o.read) >= maxRead {
+			clear(o.read)
+		}
+		o.read[string(key)] = value
+	}
+	return value, err
 }
 
 // SetGoods puts value under key; nil removes it. The overlay keeps value.
 func (o *Overlay) SetGoods(key, value []byte) error {
 	entry, ok := o.goods[string(key)]
 	if !ok {
-		before, err := o.below.Goods(key)
+		before, err := o.goodsBelow(key)
 		if err != nil {
 			return err
 		}
 		entry.before = bytes.Clone(before)
+		delete(o.read, string(key))
+		if len(key) > 0 {
+			o.kinds[key[0]] = append(o.kinds[key[0]], string(key))
+		}
 	}
 	entry.now = value
 	o.goods[string(key)] = entry
 	return nil
 }
 
-// GoodsRange implements GoodsView over the merged state.
-func (o *Overlay) GoodsRange(from, to []byte, f func(key, value []byte) bool) error {
-	var own []string
-	for key := range o.goods {
-		if key >= string(from) && (to == nil || key < string(to)) {
-			own = append(own, key)
+// ownKeys gives the keys in [from, to) that the overlay holds, ascending. Only
+// those of the kinds in question are looked at.
+func (o *Overlay) ownKeys(from, to []byte) (own []string) {
+	first, last := 0, len(o.kinds)-1
+	if len(from) > 0 {
+		first = int(from[0])
+	}
+	if len(to) > 0 {
+		last = int(to[0])
+	}
+	for kind := first; kind <= last; kind++ {
+		for _, key := range o.kinds[kind] {
+			if key >= string(from) && (to == nil || key < string(to)) {
+				own = append(own, key)
+			}
 		}
 	}
-	sort.Strings(own)
+	slices.Sort(own)
+	return own
+}
+
+// GoodsRange implements GoodsView over the merged state.
+func (o *Overlay) GoodsRange(from, to []byte, f func(key, value []byte) bool) error {
+	own := o.ownKeys(from, to)
 	stopped := false
 	emitOwn := func(key string) bool {
 		if now := o.goods[key].now; now != nil && !f([]byte(key), now) {

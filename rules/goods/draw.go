@@ -3,6 +3,7 @@ package goods
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 
 	"granary/base/check"
 	"granary/state"
@@ -153,7 +154,7 @@ func (r Draw) apply(a *action) error {
 	}
 	release := a.flow.poolIn - a.flow.poolOut
 	after := r.drawn(receipt)
-	after.ReleasedUnits += release
+	after.ReleasedUnits += min(release, math.MaxInt64-after.ReleasedUnits)
 	if err := g.changeReceipt(receipt, after); err != nil {
 		return err
 	}
