@@ -110,9 +110,13 @@ func span(seconds int64) string {
 	return "0 s"
 }
 
-// ago shows how long ago t was, as of now.
+// ago shows how long ago t was, as of now. Clocks of miners differ a little:
+// what is ahead by less than two minutes happened now.
 func ago(now, t time.Time) string {
 	seconds := int64(now.Sub(t) / time.Second)
+	if seconds <= 0 && seconds > -120 {
+		return "just now"
+	}
 	if seconds < 0 {
 		return "in " + span(-seconds)
 	}

@@ -27,7 +27,7 @@
     var now = Date.now() / 1000 + offset;
     document.querySelectorAll("time[data-ago]").forEach(function (el) {
       var s = Math.floor(now - Number(el.dataset.ago));
-      el.textContent = s < 0 ? "in " + span(-s) : span(s) + " ago";
+      el.textContent = s <= 0 && s > -120 ? "just now" : s < 0 ? "in " + span(-s) : span(s) + " ago";
     });
   }
 
