@@ -8,7 +8,7 @@ import (
 // TestSmallForm makes and measures a small chain, so that everything but the
 // size is tried.
 func TestSmallForm(t *testing.T) {
-	r, err := Run(t.Context(), Options{Dir: t.TempDir(), Receipts: 2_000, Claims: 900, Blocks: 2, Calls: 5, DBCacheMiB: 32, Version: "0"})
+	r, err := Run(t.Context(), Options{Dir: t.TempDir(), Receipts: 2_000, Claims: 900, Blocks: 1, Calls: 3, DBCacheMiB: 32, Version: "0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (b *bench) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	b.maker = newMaker(b.config.Rules(), 1, b.Progress)
-	r := &Result{RecordsPerBlock: RecordsPerBlock, Blocks: b.Blocks, Calls: b.Calls, Processors: runtime.GOMAXPROCS(0)}
+	r := &Result{RecordsPerBlock: RecordsPerBlock, Blocks: b.Blocks, Calls: b.Calls, Processors: runtime.GOMAXPROCS(0), Custodians: custodianCount, CharterBytes: len(b.charter.Canonical())}
 	if r.Small, err = b.stage(ctx, size{smallReceipts, smallDrawn, smallClaims}); err != nil {
 		return nil, err
 	}
@@ -184,11 +184,12 @@ func (b *bench) measureCore(ctx context.Context, s *Stage, raws [][]byte) error 
 	raws = raws[warmUpBlocks:]
 	err = b.profiled(s, "engine", func() error {
 		for _, raw := range raws[:b.Blocks] {
+			before := processorTime()
 			took, err := accept(b.core, raw)
 			if err != nil {
 				return err
 			}
-			s.coreBlocks = append(s.coreBlocks, took)
+			s.coreBlocks, s.processor = append(s.coreBlocks, took), append(s.processor, processorTime()-before)
 		}
 		return nil
 	})

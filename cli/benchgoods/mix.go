@@ -18,13 +18,14 @@ const (
 	mixLapses   = 30 // by their tokens
 	mixTenders  = 30 // of 2 claims each
 	mixReceives = 15 // of 2 receipts each
-	mixAudits   = 2  // of 128 receipts each, anywhere
+	mixAudits   = 2  // of two runs of 64 receipts each, anywhere
 	mixAttests  = 2  // of the tenders and receives of the next block
 	mixRotates  = 11
 
 	claimsPerTender   = 2
 	receiptsOpened    = 2
 	receiptsPerAudit  = 128
+	receiptsPerRun    = 64
 	drawMeasures      = 50
 	auditorOfAttests  = 2 // and the next
 	auditorOfAudits   = 0
@@ -199,7 +200,7 @@ func (x *mix) rotate(d *draft, _ *[]uint64) error {
 	return nil
 }
 
-// audit recounts receipts anywhere.
+// audit recounts runs of receipts that came in together, anywhere.
 func (x *mix) audit(d *draft, _ *[]uint64) error {
 	seen := map[uint64]bool{}
 	for i := range uint16(mixAudits) {
@@ -208,16 +209,18 @@ func (x *mix) audit(d *draft, _ *[]uint64) error {
 			Observed: goods.Observed{Height: d.parent.Height, Hash: d.parent.Hash},
 		}
 		for len(r.Audited) < receiptsPerAudit {
-			number := x.random.Uint64N(x.receipts)
-			if seen[number] {
+			first := x.random.Uint64N(x.receipts/receiptsPerRun) * receiptsPerRun
+			if seen[first] {
 				continue
 			}
-			seen[number] = true
-			receipt, err := d.receipt(number)
-			if err != nil {
-				return err
+			seen[first] = true
+			for number := first; number < first+receiptsPerRun; number++ {
+				receipt, err := d.receipt(number)
+				if err != nil {
+					return err
+				}
+				r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: number, ID: receipt.ID, Lost: receipt.Lost})
 			}
-			r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: number, ID: receipt.ID, Lost: receipt.Lost})
 		}
 		slices.SortFunc(r.Audited, func(a, b goods.AuditedReceipt) int { return int(int64(a.Receipt) - int64(b.Receipt)) })
 		if err := d.act(state.RoleAuditor, r.Auditor, r); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -40,6 +41,7 @@ type Stage struct {
 	// CoreBlocks are blocks of the mix given to the engine alone, NodeBlocks
 	// to a whole node, Rules judged by the rules without scripts and disk.
 	CoreBlocks Times `json:"block_engine"`
+	Processor  Times `json:"block_engine_processor"` // of both threads, decoding and compactions included
 	NodeBlocks Times `json:"block_node"`
 	Rules      Times `json:"block_rules"`
 
@@ -57,7 +59,7 @@ type Stage struct {
 	HistoryBytes int64 `json:"history_disk_bytes"`
 	PeakBytes    int64 `json:"peak_memory_bytes"` // while measuring; 0 where unknown
 
-	coreBlocks, nodeBlocks, rules, reserves, proofs, firstProofs []time.Duration
+	coreBlocks, processor, nodeBlocks, rules, reserves, proofs, firstProofs []time.Duration
 }
 
 // Result is what was measured.
@@ -66,17 +68,21 @@ type Result struct {
 	Blocks          int   `json:"blocks_measured"`
 	Calls           int   `json:"calls_measured"`
 	Processors      int   `json:"processors"`
+	Custodians      int   `json:"custodians"`
+	CharterBytes    int   `json:"charter_bytes"` // which every proof holds
 	Small           Stage `json:"small"`
 	Full            Stage `json:"full"`
 	// Ratios of the medians, full over small.
-	EngineRatio float64 `json:"block_engine_ratio"`
-	NodeRatio   float64 `json:"block_node_ratio"`
-	RulesRatio  float64 `json:"block_rules_ratio"`
+	EngineRatio    float64 `json:"block_engine_ratio"`
+	ProcessorRatio float64 `json:"block_engine_processor_ratio"`
+	NodeRatio      float64 `json:"block_node_ratio"`
+	RulesRatio     float64 `json:"block_rules_ratio"`
 }
 
 // sum fills the sums in.
 func (s *Stage) sum() {
 	s.CoreBlocks, s.NodeBlocks, s.Rules = timesOf(s.coreBlocks), timesOf(s.nodeBlocks), timesOf(s.rules)
+	s.Processor = timesOf(s.processor)
 	s.Reserve, s.Proof, s.FirstProof = timesOf(s.reserves), timesOf(s.proofs), timesOf(s.firstProofs)
 }
 
@@ -88,6 +94,7 @@ func (r *Result) ratios() {
 		return float64(int(100*full.Median/small.Median+0.5)) / 100
 	}
 	r.EngineRatio = of(r.Full.CoreBlocks, r.Small.CoreBlocks)
+	r.ProcessorRatio = of(r.Full.Processor, r.Small.Processor)
 	r.NodeRatio = of(r.Full.NodeBlocks, r.Small.NodeBlocks)
 	r.RulesRatio = of(r.Full.Rules, r.Small.Rules)
 }
@@ -117,6 +124,15 @@ func diskBytes(dir string) (total int64, err error) {
 		return err
 	})
 	return total, err
+}
+
+// processorTime is that of this process.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // resetPeakMemory lets the peak begin anew, where the system can (Linux).
@@ -155,6 +171,7 @@ func (r *Result) Print(w io.Writer) error {
 	each("receipts", func(s *Stage) string { return strconv.Itoa(s.Receipts) })
 	each("open claims", func(s *Stage) string { return strconv.Itoa(s.Claims) })
 	blocks(fmt.Sprintf("block of %d records, engine", r.RecordsPerBlock), func(s *Stage) Times { return s.CoreBlocks }, r.EngineRatio)
+	blocks("the same, processor time", func(s *Stage) Times { return s.Processor }, r.ProcessorRatio)
 	blocks("the same, whole node with its history", func(s *Stage) Times { return s.NodeBlocks }, r.NodeRatio)
 	blocks("the same, rules alone, without scripts and disk", func(s *Stage) Times { return s.Rules }, r.RulesRatio)
 	each("opening the engine", func(s *Stage) string { return fmt.Sprintf("%.2f s", s.OpenCore) })
@@ -166,6 +183,7 @@ func (r *Result) Print(w io.Writer) error {
 	each("getgoodsproof, 99 % are below", func(s *Stage) string { return fmt.Sprintf("%.1f ms", s.Proof.P99) })
 	each("getgoodsproof, the first after a block", func(s *Stage) string { return msOf(s.FirstProof) })
 	each("the longest proof", func(s *Stage) string { return fmt.Sprintf("%d bytes", s.ProofBytes) })
+	each(fmt.Sprintf("of it the charter, with its %d custodians", r.Custodians), func(*Stage) string { return fmt.Sprintf("%d bytes", r.CharterBytes) })
 	each("state on disk", func(s *Stage) string { return mibOf(s.StateBytes) })
 	each("blocks on disk", func(s *Stage) string { return mibOf(s.BlockBytes) })
 	each("history on disk", func(s *Stage) string { return mibOf(s.HistoryBytes) })
