@@ -152,7 +152,8 @@ func (w *world) launch() {
 	}
 	seat(state.RoleCouncil, 0, &c.Council)
 	last := w.standing[len(w.standing)-1]
-	last.Suspended, last.DebtUnits, last.DefaultAt = true, 5000, stateHeight+4
+	last.Suspend(stateHeight - 3)
+	last.DebtUnits, last.DefaultAt = 5000, stateHeight+4
 	w.set(state.KeyDefault(last.DefaultAt, uint16(len(w.standing)-1)), state.ExpiryMark())
 }
 
