@@ -166,6 +166,7 @@ func (r *Result) Print(w io.Writer) error {
 	}
 	blocks := func(what string, t func(*Stage) Times, ratio float64) {
 		line(what, msOf(t(&r.Small)), msOf(t(&r.Full)), fmt.Sprintf("%.2f times", ratio))
+		line("    the fastest of them", leastOf(t(&r.Small)), leastOf(t(&r.Full)), "")
 	}
 	each := func(what string, of func(*Stage) string) { line(what, of(&r.Small), of(&r.Full), "") }
 	each("receipts", func(s *Stage) string { return strconv.Itoa(s.Receipts) })
@@ -193,5 +194,7 @@ func (r *Result) Print(w io.Writer) error {
 }
 
 func msOf(t Times) string { return fmt.Sprintf("%.1f ms", t.Median) }
+
+func leastOf(t Times) string { return fmt.Sprintf("%.1f ms", t.Least) }
 
 func mibOf(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
