@@ -30,4 +30,21 @@ const (
 	// MaxObservedDepth is how many blocks below a record the block may lie at
 	// which auditors saw the goods; the parent is one below.
 	MaxObservedDepth = 144
+	// MaxTendered and MaxDelivered bound the claims of one tender and of one
+	// attested deliver, MaxAudited the receipts of one audit: a body holds as
+	// many.
+	MaxTendered  = 200
+	MaxDelivered = 100
+	MaxAudited   = 248
+	// UntenderedPerBlock x delivery window bounds the untendered claims of a
+	// custodian, whose seat tenders up to MaxTendered in a block: so many cannot
+	// force it into default. A reclaim costs its depositor nothing and finds
+	// room for ReclaimsPerBlock x delivery window only.
+	UntenderedPerBlock = 100
+	ReclaimsPerBlock   = 50
+	// MaxBonds bounds the bonds of one custodian, so that as many inputs pay
+	// any debt.
+	MaxBonds = 8
+	// MaxAmendEntries bounds each list of an amendment.
+	MaxAmendEntries = 64
 )

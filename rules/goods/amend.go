@@ -54,9 +54,6 @@ const (
 	stepWithdraw = 1
 )
 
-// MaxAmendEntries bounds each list of an amendment.
-const MaxAmendEntries = 64
-
 // Type implements Record.
 func (Amend) Type() RecordType { return TypeAmend }
 
@@ -147,7 +144,7 @@ func (b *amendReader) amendment() (r Amend) {
 
 func (b *amendReader) count() int {
 	n := int(b.U16())
-	if n > MaxAmendEntries {
+	if n > params.MaxAmendEntries {
 		b.wrong, n = true, 0
 	}
 	return n

@@ -4,11 +4,9 @@ import (
 	"encoding/binary"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/state"
 )
-
-// MaxAudited is how many receipts one audit may name.
-const MaxAudited = 248
 
 // Audit is a recount: a quorum of auditors saw the goods of receipts anew, so
 // that they count for another age, or saw less of them than there should be.
@@ -52,8 +50,8 @@ func parseAudit(body []byte) (Record, error) {
 	b := state.NewByteReader(body)
 	r := Audit{Auditor: b.U16(), Expiry: b.Height(), Observed: Observed{b.Height(), b.Hash()}}
 	n := int(b.U16())
-	if n < 1 || n > MaxAudited {
-		return nil, check.Rule(CodeRecordMalformed, "audit names %d receipts, 1 to %d are allowed", n, MaxAudited)
+	if n < 1 || n > params.MaxAudited {
+		return nil, check.Rule(CodeRecordMalformed, "audit names %d receipts, 1 to %d are allowed", n, params.MaxAudited)
 	}
 	r.Audited = make([]AuditedReceipt, n)
 	for i := range r.Audited {

@@ -7,12 +7,9 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/state"
 )
-
-// MaxBonds is how many bonds a custodian may have, so that eight inputs pay
-// any debt that they cover.
-const MaxBonds = 8
 
 // Bond makes output 1 of the transaction a bond of the custodian: coins that
 // only a slash or an announced unbond moves. They go on circulating.
@@ -46,7 +43,7 @@ func (r Bond) check(a *action) error {
 	if err != nil {
 		return err
 	}
-	if len(standing.Bonds) >= MaxBonds {
+	if len(standing.Bonds) >= params.MaxBonds {
 		return check.Rule(CodeBondMany, "custodian %d has %d bonds, no more are allowed: unbond first", r.Custodian, len(standing.Bonds))
 	}
 	if out := a.output(1); out == nil || out.Value < 1 || !a.g.isTreasury(out.PkScript) {

@@ -137,8 +137,8 @@ func TestLargestAmendments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range goods.MaxAmendEntries {
-			index := round*goods.MaxAmendEntries + i
+		for i := range params.MaxAmendEntries {
+			index := round*params.MaxAmendEntries + i
 			if int(counts.Goods)+i < params.MaxGoods {
 				good := someGood(fmt.Sprintf("G%d", index))
 				good.Name = "x"
@@ -149,8 +149,8 @@ func TestLargestAmendments(t *testing.T) {
 				waiting = append(waiting, keyScript(byte(index)))
 			}
 		}
-		for i := range goods.MaxAmendEntries {
-			if index := round*goods.MaxAmendEntries + i; int(counts.Auditors)+i < params.MaxMembers {
+		for i := range params.MaxAmendEntries {
+			if index := round*params.MaxAmendEntries + i; int(counts.Auditors)+i < params.MaxMembers {
 				r.Auditors = append(r.Auditors, fmt.Sprintf("A%d", index))
 				waiting = append(waiting, keyScript(byte(index)))
 			}
@@ -433,7 +433,7 @@ func BenchmarkLargestAmendment(b *testing.B) {
 	w := crowdedWorld(b)
 	w.sorted = slices.Sorted(maps.Keys(w.goods))
 	var r goods.Amend
-	for i := range goods.MaxAmendEntries {
+	for i := range params.MaxAmendEntries {
 		good := w.charter.Goods[i]
 		good.ParNum++
 		r.Goods = append(r.Goods, goods.GoodChange{Index: uint16(i), Good: good})

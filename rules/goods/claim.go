@@ -15,17 +15,6 @@ import (
 // claimTag separates the ids of claims.
 const claimTag = "granary/claim"
 
-// A custodian's seat tenders up to maxTendered claims in a block, so that so
-// many untendered claims for each block of the delivery window cannot force it
-// into default. A reclaim costs its depositor nothing and finds room for half
-// of them only.
-const (
-	maxTendered      = 200
-	maxDelivered     = 100
-	claimsPerBlock   = 100
-	reclaimsPerBlock = 50
-)
-
 // ClaimRef names a claim by number and id, so that no reorganisation makes it
 // mean another.
 type ClaimRef struct {

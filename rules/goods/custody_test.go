@@ -171,7 +171,7 @@ func TestSlashesInAnyPieces(t *testing.T) {
 	for round := range 40 {
 		w := newWorld(t)
 		w.mine(100)
-		for range 1 + random.IntN(goods.MaxBonds) {
+		for range 1 + random.IntN(params.MaxBonds) {
 			w.blockOf(w.bondTx(0, 1+random.Int64N(1_000)))
 		}
 		debt := 1 + random.Int64N(5_000)
@@ -234,9 +234,9 @@ func TestDebtOutputs(t *testing.T) {
 func TestLargestAudit(t *testing.T) {
 	w := newWorld(t)
 	w.mine(100)
-	for opened := 0; opened < goods.MaxAudited; {
+	for opened := 0; opened < params.MaxAudited; {
 		var openings []goods.Opening
-		for range min(params.MaxOpenings, goods.MaxAudited-opened) {
+		for range min(params.MaxOpenings, params.MaxAudited-opened) {
 			openings = append(openings, goods.Opening{Good: 0, Serial: fmt.Sprintf("L-%d", opened), Quantity: 1_000, Script: keyScript(30)})
 			opened++
 		}
@@ -247,7 +247,7 @@ func TestLargestAudit(t *testing.T) {
 		r.Audited = append(r.Audited, goods.AuditedReceipt{Receipt: receipt.Number, ID: receipt.ID, Lost: receipt.Lost, Loss: 1 + int64(receipt.Number)})
 		return true
 	})
-	if err != nil || len(r.Audited) != goods.MaxAudited {
+	if err != nil || len(r.Audited) != params.MaxAudited {
 		t.Fatalf("%d receipts: %v", len(r.Audited), err)
 	}
 	w.attested(r, state.RoleAuditor, 2)

@@ -4,6 +4,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/state"
 )
 
@@ -72,8 +73,8 @@ func parseDeliverAttested(body []byte) (Record, error) {
 	b := state.NewByteReader(body)
 	r := DeliverAttested{Custodian: b.U16(), Expiry: b.Height()}
 	n := int(b.U16())
-	if n < 1 || n > maxDelivered {
-		return nil, check.Rule(CodeRecordMalformed, "deliver names %d claims, 1 to %d are allowed", n, maxDelivered)
+	if n < 1 || n > params.MaxDelivered {
+		return nil, check.Rule(CodeRecordMalformed, "deliver names %d claims, 1 to %d are allowed", n, params.MaxDelivered)
 	}
 	r.Deliveries = make([]Delivery, n)
 	for i := range r.Deliveries {

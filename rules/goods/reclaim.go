@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/state"
 )
 
@@ -48,7 +49,7 @@ func (r Reclaim) check(a *action) error {
 	if r.Quantity > receipt.Undrawn || r.Quantity < min(good.MinRedemption, receipt.Undrawn) {
 		return check.Rule(CodeReclaimQuantity, "the reclaim is of %d %s, receipt %d has %d undrawn: take %d at least, or all of it", r.Quantity, good.Measure, r.Receipt, receipt.Undrawn, good.MinRedemption)
 	}
-	return g.checkClaimsFull(receipt.Custodian, reclaimsPerBlock)
+	return g.checkClaimsFull(receipt.Custodian, params.ReclaimsPerBlock)
 }
 
 func (r Reclaim) apply(a *action) error {

@@ -2,6 +2,7 @@ package goods
 
 import (
 	"granary/base/check"
+	"granary/params"
 	"granary/state"
 )
 
@@ -47,7 +48,7 @@ func (r Redeem) check(a *action) error {
 	if r.Quantity > receipt.Free || r.Quantity < min(good.MinRedemption, receipt.Free) {
 		return check.Rule(CodeRedeemQuantity, "the redemption is of %d %s, receipt %d has %d free: take %d at least, or all of it", r.Quantity, good.Measure, r.Receipt, receipt.Free, good.MinRedemption)
 	}
-	if err := g.checkClaimsFull(receipt.Custodian, claimsPerBlock); err != nil {
+	if err := g.checkClaimsFull(receipt.Custodian, params.UntenderedPerBlock); err != nil {
 		return err
 	}
 	price, err := g.priceUnits(receipt, r.Quantity)

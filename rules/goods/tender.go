@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"granary/base/check"
+	"granary/params"
 	"granary/state"
 )
 
@@ -40,8 +41,8 @@ func parseTender(body []byte) (Record, error) {
 	b := state.NewByteReader(body)
 	r := Tender{Custodian: b.U16(), Expiry: b.Height()}
 	n := int(b.U16())
-	if n < 1 || n > maxTendered {
-		return nil, check.Rule(CodeRecordMalformed, "tender names %d claims, 1 to %d are allowed", n, maxTendered)
+	if n < 1 || n > params.MaxTendered {
+		return nil, check.Rule(CodeRecordMalformed, "tender names %d claims, 1 to %d are allowed", n, params.MaxTendered)
 	}
 	r.Claims = make([]ClaimRef, n)
 	for i := range r.Claims {
