@@ -25,6 +25,18 @@ func (c *call) history() (*history.Index, error) {
 	return c.Goods, nil
 }
 
+// historyPage reads what every method that pages through the history takes.
+func (c *call) historyPage() (x *history.Index, count int, before history.Cursor, err error) {
+	if x, err = c.history(); err != nil {
+		return nil, 0, before, err
+	}
+	if count, err = c.pageArg(); err != nil {
+		return nil, 0, before, err
+	}
+	before, err = c.beforeArg()
+	return x, count, before, err
+}
+
 // beforeParam is the parameter that beforeArg reads.
 func beforeParam() Param {
 	return Param{Name: "before", Type: Text, Optional: true, Help: "What next of the page before was; without it the newest come."}
@@ -175,15 +187,7 @@ func historyMethods() []Method {
 }
 
 func listGoodsEvents(c *call) (any, error) {
-	x, err := c.history()
-	if err != nil {
-		return nil, err
-	}
-	count, err := c.pageArg()
-	if err != nil {
-		return nil, err
-	}
-	before, err := c.beforeArg()
+	x, count, before, err := c.historyPage()
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,23 @@ func (c *call) numberArg(name string, fallback uint64) (uint64, error) {
 	return uint64(n), err
 }
 
+// readNumbered reads objects of the state at one moment, nil for each that is
+// not there, with the book of that moment.
+func readNumbered[T any](c *call, numbers []uint64, read func(state.GoodsView, uint64) (*T, error)) (*book, []*T, error) {
+	var b *book
+	found := make([]*T, len(numbers))
+	err := c.goodsView(func(now *book, v state.View) (err error) {
+		b = now
+		for i, number := range numbers {
+			if found[i], err = read(v, number); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return b, found, err
+}
+
 // The bounds of a page.
 const (
 	pageDefault = 100

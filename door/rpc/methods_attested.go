@@ -335,15 +335,7 @@ func (c *call) changeJSON(b *book, slot state.Slot, p *state.Pending) object {
 }
 
 func listInspections(c *call) (any, error) {
-	x, err := c.history()
-	if err != nil {
-		return nil, err
-	}
-	count, err := c.pageArg()
-	if err != nil {
-		return nil, err
-	}
-	before, err := c.beforeArg()
+	x, count, before, err := c.historyPage()
 	if err != nil {
 		return nil, err
 	}

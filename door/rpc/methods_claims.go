@@ -95,17 +95,7 @@ func listClaims(c *call) (any, error) {
 // claims reads claims, open ones from the state and ended ones from the
 // history, with the book of one moment. One that neither knows is left out.
 func (c *call) claims(x *history.Index, numbers []uint64) (*book, []listedClaim, error) {
-	var b *book
-	found := make([]*state.Claim, len(numbers))
-	err := c.goodsView(func(now *book, v state.View) (err error) {
-		b = now
-		for i, number := range numbers {
-			if found[i], err = goods.ReadClaim(v, number); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	b, found, err := readNumbered(c, numbers, goods.ReadClaim)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,19 +160,11 @@ func (c *call) claimJSON(b *book, claim *listedClaim) object {
 }
 
 func getClaim(c *call) (any, error) {
-	x, err := c.history()
+	x, count, before, err := c.historyPage()
 	if err != nil {
 		return nil, err
 	}
 	number, err := c.numberArg("number", 0)
-	if err != nil {
-		return nil, err
-	}
-	count, err := c.pageArg()
-	if err != nil {
-		return nil, err
-	}
-	before, err := c.beforeArg()
 	if err != nil {
 		return nil, err
 	}

@@ -108,17 +108,7 @@ func listReceipts(c *call) (any, error) {
 // receipts reads receipts, open ones from the state and closed ones from the
 // history, with the book of one moment. One that neither knows is left out.
 func (c *call) receipts(x *history.Index, numbers []uint64) (*book, []listed, error) {
-	var b *book
-	found := make([]*state.Receipt, len(numbers))
-	err := c.goodsView(func(now *book, v state.View) (err error) {
-		b = now
-		for i, number := range numbers {
-			if found[i], err = goods.ReadReceipt(v, number); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	b, found, err := readNumbered(c, numbers, goods.ReadReceipt)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -230,19 +220,11 @@ func (c *call) attestedJSON(b *book, x *history.Index, r *state.Receipt) (object
 }
 
 func getReceipt(c *call) (any, error) {
-	x, err := c.history()
+	x, count, before, err := c.historyPage()
 	if err != nil {
 		return nil, err
 	}
 	number, err := c.numberArg("number", 0)
-	if err != nil {
-		return nil, err
-	}
-	count, err := c.pageArg()
-	if err != nil {
-		return nil, err
-	}
-	before, err := c.beforeArg()
 	if err != nil {
 		return nil, err
 	}
