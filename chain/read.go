@@ -26,8 +26,10 @@ func (e *Engine) AtHeight(height int32) *state.Header { return e.Tip().Ancestor(
 func (e *Engine) Contains(h *state.Header) bool { return e.Tip().Descends(h) }
 
 // View calls f with the tip and the state after it, which do not move while f
-// runs: nor does the chain, so f should be short. Values from v live as long
-// as f does. Inside f call nothing of the Engine but the five methods above.
+// runs: nor does the chain, so f should be short. Coins from v live as long as
+// f does, goods values may be kept. v is read inside f only, or inside another
+// f that finds the same tip. Inside f call nothing of the Engine but the five
+// methods above.
 func (e *Engine) View(f func(tip *state.Header, v state.View) error) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()

@@ -65,7 +65,7 @@ type CoinView interface {
 // and the nodes of the commitment tree.
 type GoodsView interface {
 	// Goods gives the value under key, or nil if there is none. The result
-	// must not be modified.
+	// must not be modified; it may be kept, since nothing modifies it.
 	Goods(key []byte) ([]byte, error)
 	// GoodsRange calls f for each key with from <= key < to in ascending
 	// order, until f returns false. key and value must not be kept.

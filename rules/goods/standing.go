@@ -123,7 +123,7 @@ func (g *Block) writeStanding(custodian uint16, before, after *state.Standing, r
 			}
 		}
 	}
-	if !sameValue(before.Encode(), after.Encode()) {
+	if !bytes.Equal(before.Encode(), after.Encode()) {
 		if err := g.set(state.KeyStanding(custodian), after.Encode()); err != nil {
 			return err
 		}
@@ -131,8 +131,6 @@ func (g *Block) writeStanding(custodian uint16, before, after *state.Standing, r
 	}
 	return g.set(state.KeyReserve(), reserve.Encode())
 }
-
-func sameValue(a, b []byte) bool { return bytes.Equal(a, b) }
 
 // noteStanding tells followers what people want to know of a change; sums of
 // goods are told by the receipts.
