@@ -26,7 +26,7 @@ var may = map[string]struct {
 	"chain":        {[]string{"base", "params", "state", "rules", "store"}, "the engine binds law and storage"},
 	"mempool":      {[]string{"base", "params", "state", "rules", "chain"}, "admission by the law on the tip"},
 	"index":        {[]string{"base", "params", "state", "rules", "chain", "mempool"}, "followers of the chain; the goods history reads records"},
-	"p2p":          {[]string{"base", "params", "chain", "mempool", "index"}, "peers speak to the engine only"},
+	"p2p":          {[]string{"base", "params", "state", "chain", "mempool", "index"}, "peers speak to the engine only, in its nouns"},
 	"mine":         {[]string{"base", "params", "state", "rules", "chain", "mempool"}, "templates obey the law"},
 	"watch":        {[]string{"base", "params", "state", "chain", "mempool", "index"}, "reads, never decides"},
 	"wallet":       {[]string{"base", "params", "state", "rules/goods"}, "a river of its own: a key"},
@@ -53,7 +53,8 @@ var within = map[string][]string{
 	"mine/cpu": {"mine/template"}, "mine/pool": {"mine/template"},
 	"wallet/psbt": {"wallet/key"}, "wallet/coins": {"wallet/key"},
 	"node/demo": {"node/life", "node/stage"}, "node/life": {"node/stage"}, "node/tour": {"node/stage"},
-	"p2p/sync": {"p2p/addr", "p2p/peer"}, "p2p/peer": {"p2p/addr"},
+	"p2p/addr": {"p2p/message"}, "p2p/transport": {"p2p/message"}, "p2p/peer": {"p2p/message", "p2p/transport", "p2p/addr"},
+	"p2p/sync": {"p2p/message", "p2p/peer"}, "p2p/txrelay": {"p2p/message", "p2p/peer"}, "p2p/filters": {"p2p/message", "p2p/peer"},
 }
 
 type pkg struct {
