@@ -13,7 +13,7 @@ type Kind uint8
 const (
 	Inbound      Kind = iota
 	OutboundFull      // blocks, transactions, addresses
-	BlockRelay        // outbound, blocks only: hides the network's shape, survives eclipses
+	BlockRelay        // outbound, blocks only: one more road for blocks when the others lie
 	Manual            // addnode, connect
 	Feeler            // outbound, only to see whether an address is alive
 	AddrFetch         // outbound, only to ask for addresses (seednode)
