@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"granary/config"
@@ -13,10 +15,15 @@ func newNode(io *streams) *cobra.Command {
 		Short: "Run a node",
 		Long: "Runs a node until Ctrl-C, SIGTERM or granary rpc stop. Options come from flags, the\n" +
 			"environment (GRANARY_RPCPORT=1) and granary.conf in the data directory; granary config\n" +
-			"prints such a file.",
+			"prints such a file.\n\n" +
+			"Behind --core, as the first word, the rest is read as bitcoind reads it: -regtest\n" +
+			"-datadir=DIR -rpcport=1 and bitcoin.conf, with its errors and exit codes.",
 		Example: "  granary node --network regtest --datadir /var/lib/granary\n  granary node --charter charter.toml",
 		Args:    arguments(noWords),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("core") {
+				return &usageError{errors.New("--core must stand directly behind node: granary node --core -regtest")}
+			}
 			c, err := io.load(cmd)
 			if err != nil {
 				return err
@@ -24,6 +31,7 @@ func newNode(io *streams) *cobra.Command {
 			return node.Run(cmd.Context(), c, node.Options{Version: version, Console: io.err})
 		},
 	}
+	cmd.Flags().Bool("core", false, "Read the rest of the command line as bitcoind does; must be the first word")
 	config.AddFlags(cmd.Flags())
 	return cmd
 }

@@ -49,6 +49,9 @@ func Main() int {
 
 // run is Main with everything injected.
 func run(ctx context.Context, args []string, io streams) int {
+	if isCore(args) {
+		return runCore(ctx, args[len(coreWords):], &io)
+	}
 	root := newRoot(&io)
 	root.SetArgs(singleDashes(args))
 	err := root.ExecuteContext(ctx)
