@@ -19,7 +19,8 @@ func newProof(io *streams) *cobra.Command {
 		Short: "Prove receipts and the reserve to someone who has no node",
 		Long: "Every block commits to the goods state. A proof shows what one receipt's state is, or the\n" +
 			"whole state, from the block's header alone. Making one asks a running node; checking one\n" +
-			"needs this program and the file, and for its place in the chain a file of headers.",
+			"needs this program and the file, and for its place in the chain a file of headers, which\n" +
+			"holds the charter too.",
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -88,9 +89,9 @@ func newProofHeaders(io *streams) *cobra.Command {
 	flags := &rpcFlags{}
 	cmd := &cobra.Command{
 		Use:   "headers > FILE",
-		Short: "Write the headers of the active chain",
-		Long: "Asks a running node for the headers of its chain, from block 1 to the tip, 80 bytes each,\n" +
-			"and writes them to standard output. Proofs are checked against them offline.",
+		Short: "Write the charter and the headers of the active chain",
+		Long: "Asks a running node for its charter and the headers of its chain, from block 1 to the tip,\n" +
+			"80 bytes each, and writes them to standard output. Proofs are checked against them offline.",
 		Example: "  granary proof headers > chain.headers",
 		Args:    arguments(noWords),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -102,9 +103,9 @@ func newProofHeaders(io *streams) *cobra.Command {
 }
 
 type verifyFlags struct {
-	headers string
-	depth   int
-	json    bool
+	headers, charter string
+	depth            int
+	json             bool
 }
 
 func newProofVerify(io *streams) *cobra.Command {
@@ -115,18 +116,25 @@ func newProofVerify(io *streams) *cobra.Command {
 		Long: "Checks a proof or a whole audit and prints every figure with who stands for it. No node\n" +
 			"is asked. With --headers the proof's block must lie in that chain of headers, whose work\n" +
 			"is checked from the charter's genesis on; without it the proof is NOT ANCHORED: it holds\n" +
-			"if its block is in your chain, which you must compare yourself. FILE may be - for standard\n" +
+			"if its block is in your chain, which you must compare yourself. A header file holds the\n" +
+			"charter; without one --charter gives it. Without either only what the charter does not\n" +
+			"tell can be checked: seal and limit of work are not, and names are missing. Charter and\n" +
+			"headers are what you trust: take them from your own node. FILE may be - for standard\n" +
 			"input. The exit code is 0 when everything asked for is right.",
-		Example: "  granary proof verify receipt-17.proof --headers chain.headers\n  granary proof verify audit.proof --headers chain.headers --depth 6 --json",
+		Example: "  granary proof verify receipt-17.proof --headers chain.headers\n  granary proof verify receipt-17.proof --charter charter.toml\n  granary proof verify audit.proof --headers chain.headers --depth 6 --json",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if flags.depth > 0 && flags.headers == "" {
 				return &usageError{errors.New("--depth needs --headers: without a chain there is no depth")}
 			}
+			if flags.charter == "-" {
+				return &usageError{errors.New("--charter names a file: standard input may be the proof")}
+			}
 			return verifyProof(io, args[0], flags)
 		},
 	}
 	cmd.Flags().StringVar(&flags.headers, "headers", "", "A file of granary proof headers that the block must lie in")
+	cmd.Flags().StringVar(&flags.charter, "charter", "", "A charter (TOML) that the proof must be of")
 	cmd.Flags().IntVar(&flags.depth, "depth", 0, "Confirmations that the block must have")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "Print JSON")
 	return cmd

@@ -18,13 +18,14 @@ import (
 // says who stands for it.
 type page struct {
 	out     *tabwriter.Writer
-	charter *params.Charter
+	id      params.CharterID
+	charter *params.Charter // nil: not given
 	block   *proof.Block
 	place   place
 }
 
-func newPage(out io.Writer, charter *params.Charter, block *proof.Block, at place) *page {
-	return &page{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), charter, block, at}
+func newPage(out io.Writer, id params.CharterID, charter *params.Charter, block *proof.Block, at place) *page {
+	return &page{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), id, charter, block, at}
 }
 
 // heading begins a section whose figures have one label.
@@ -39,6 +40,9 @@ func (p *page) line(name, format string, args ...any) {
 
 // coins gives an amount as the charter shows it, and in units.
 func (p *page) coins(units int64) string {
+	if p.charter == nil {
+		return fmt.Sprintf("%d units", units)
+	}
 	digits, decimals := strconv.FormatInt(units, 10), int(p.charter.Decimals)
 	if decimals > 0 {
 		digits = strings.Repeat("0", max(0, decimals+1-len(digits))) + digits
@@ -53,10 +57,17 @@ func (p *page) sum(s state.Sum) string { return p.coins(s.Units()) }
 // start prints what was checked and where the block is.
 func (p *page) start(what string) {
 	b, w := p.block, p.out
-	fmt.Fprintf(w, "%s of %s (%s)\n", what, p.charter.Name, p.charter.Ticker)
-	fmt.Fprintf(w, "charter\t%v\n", p.charter.ID())
+	if p.charter != nil {
+		fmt.Fprintf(w, "%s of %s (%s)\n", what, p.charter.Name, p.charter.Ticker)
+		fmt.Fprintf(w, "charter\t%v\n", p.id)
+	} else {
+		fmt.Fprintf(w, "%s\n", what)
+		fmt.Fprintf(w, "charter\t%v, NOT GIVEN: use --headers FILE or --charter FILE\n", p.id)
+	}
 	fmt.Fprintf(w, "block\t%d %v, %s\n", b.Height, b.Hash, b.Header.Timestamp.UTC().Format(time.DateTime))
-	if n := p.charter.Base.Sealed; len(n.Keys) > 0 {
+	if p.charter == nil {
+		fmt.Fprintf(w, "not checked\tseal and limit of work, which the charter tells; names and decimals are missing\n")
+	} else if n := p.charter.Base.Sealed; len(n.Keys) > 0 {
 		fmt.Fprintf(w, "seal\tsigned by %d of %d sealers\n", n.Required, len(n.Keys))
 	}
 	if !p.place.label.Anchored {
@@ -94,7 +105,7 @@ func (p *page) proof(f *proof.Facts) error {
 	if r := f.Receipt; r != nil {
 		p.receipt(label, r)
 		p.heading("Lot", rpc.AttestedLabel(r))
-		p.line("lot", "%s in %s", r.Serial, p.charter.Registries[r.Registry])
+		p.line("lot", "%s in %s", r.Serial, p.registry(r.Registry))
 		p.line("document", "SHA-256 %x", r.Document[:])
 		p.line("location", "%s", r.Location)
 		p.custodian(label, r)
@@ -105,14 +116,23 @@ func (p *page) proof(f *proof.Facts) error {
 	return p.end()
 }
 
+// registry names a registry, which only the charter does.
+func (p *page) registry(index uint16) string {
+	if p.charter == nil {
+		return fmt.Sprintf("registry %d of the charter", index)
+	}
+	return p.charter.Registries[index]
+}
+
 // sums prints the figures of the chain as a whole.
 func (p *page) sums(label string, totals *state.Totals, reserve *state.Reserve, parameters *params.Parameters) {
 	p.heading(fmt.Sprintf("After block %d", p.block.StateHeight()), label)
 	p.line("circulating", "%s", p.coins(totals.CirculatingUnits))
 	p.line("pool", "%s", p.coins(totals.PoolUnits))
 	p.line("escrow", "%s", p.coins(totals.EscrowUnits))
-	p.line("reserve R", "%s", p.sum(reserve.Counted))
-	p.line("all goods D", "%s", p.sum(reserve.All))
+	p.line("reserve (R)", "%s: value of the goods that count", p.sum(reserve.Counted))
+	p.line("redemption base (D)", "%s: all free goods but of custodians in default", p.sum(reserve.All))
+	p.line("redeeming (C)", "%s: goods that open redemptions took", p.sum(reserve.Claimed))
 	if bp, ok := proof.CoverageBP(totals, reserve); ok {
 		p.line("coverage", "%s of circulating; a release needs %s", percent(bp), percent(parameters.MinCoverageBP))
 	} else {

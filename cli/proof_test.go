@@ -164,11 +164,12 @@ func (w *proofWorld) receive() {
 // TestProofCommands makes every kind of file with a node and checks them
 // without one.
 func TestProofCommands(t *testing.T) {
-	var receipt, audit, reserve, headers, older, short string
+	var receipt, audit, reserve, headers, older, short, charter string
 	inProofWorld(t, func(w *proofWorld) {
 		w.mine(101)
 		w.receive()
 		w.mine(2)
+		charter = filepath.Join(w.dir, "charter.toml")
 		short = w.file("short", "proof", "headers")
 		w.mine(4)
 		receipt = w.file("receipt", "proof", "make", "1")
@@ -194,6 +195,22 @@ func TestProofCommands(t *testing.T) {
 	}{
 		{0, "NOT ANCHORED: compare charter, hash and height", []string{receipt}},
 		{0, "claimed to be in the chain", []string{receipt}},
+		{0, "NOT GIVEN: use --headers FILE or --charter FILE", []string{receipt}},
+		{0, "LOT-1 in registry 0 of the charter", []string{receipt}},
+		{0, "not checked  seal and limit of work", []string{receipt}},
+		{0, "Reserve proof of Granary demo (GRN)", []string{receipt, "--charter", charter}},
+		{0, "LOT-1 in Demo lot registry", []string{receipt, "--charter", charter}},
+		{0, "NOT ANCHORED: compare charter, hash and height", []string{receipt, "--charter", charter}},
+		{0, "in the chain of 110 headers", []string{receipt, "--charter", charter, "--headers", headers}},
+		{0, "redeeming (C)", []string{receipt, "--headers", headers}},
+		{0, "Whole audit of Granary demo", []string{audit, "--charter", charter}},
+		{exitFailed, "belongs to the chain of charter", []string{receipt, "--charter", otherCharter(t)}},
+		{exitFailed, "belongs to the chain of charter", []string{audit, "--charter", otherCharter(t)}},
+		{exitFailed, "the headers are of the chain of charter", []string{receipt, "--charter", otherCharter(t), "--headers", headers}},
+		{exitFailed, "cannot read the charter", []string{receipt, "--charter", receipt + "x"}},
+		{exitFailed, "the file has version 1, this program reads version 2: make it anew", []string{versionOne(t, receipt)}},
+		{exitFailed, "the file has version 1, this program reads version 2: make it anew", []string{receipt, "--headers", versionOne(t, headers)}},
+		{exitUsage, "--charter names a file", []string{receipt, "--charter", "-"}},
 		{0, "1 confirmation, in the chain of 110 headers", []string{receipt, "--headers", headers}},
 		{0, "Receipt 1: proved by the chain", []string{receipt, "--headers", headers}},
 		{0, "1001 kg: ", []string{receipt, "--headers", headers}},
@@ -213,7 +230,7 @@ func TestProofCommands(t *testing.T) {
 		{exitFailed, "does not", []string{changed(t, receipt, -1)}},
 		{exitFailed, "", []string{changed(t, audit, -10)}},
 		{exitFailed, "breaks a rule", []string{receipt, "--headers", changed(t, headers, -5)}},
-		{exitFailed, "does not follow", []string{receipt, "--headers", changed(t, headers, 42+80+20)}},
+		{exitFailed, "does not follow", []string{receipt, "--headers", changed(t, headers, headersAt(t, charter)+80+20)}},
 		{exitUsage, "--depth needs --headers", []string{receipt, "--depth", "2"}},
 	} {
 		code, out, err := command(append([]string{"proof", "verify"}, test.args...)...)
@@ -226,6 +243,61 @@ func TestProofCommands(t *testing.T) {
 		}
 	}
 	checkProofJSON(t, receipt, audit, headers)
+	checkBareJSON(t, receipt)
+}
+
+// checkBareJSON: without a charter, what only it tells is left out.
+func checkBareJSON(t *testing.T, receipt string) {
+	t.Helper()
+	code, out, errText := command("proof", "verify", receipt, "--json")
+	var got struct {
+		CharterKnown bool
+		Name         *string
+		Sums         struct{ Redeeming, Reserve *json.Number }
+		Attested     struct {
+			Registry *string
+			Number   *int `json:"registry_number"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 || got.CharterKnown || got.Name != nil ||
+		got.Attested.Registry != nil || got.Attested.Number == nil || got.Sums.Redeeming == nil || got.Sums.Reserve == nil {
+		t.Errorf("%v: %s%s", err, out, errText)
+	}
+}
+
+// otherCharter writes a charter of another chain.
+func otherCharter(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "other.toml")
+	if err := os.WriteFile(path, params.TemplateCharter(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// versionOne is a file that says it has version 1.
+func versionOne(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[4] = 1
+	out := filepath.Join(t.TempDir(), "version1")
+	if err := os.WriteFile(out, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// headersAt is where the first header stands in a file of headers.
+func headersAt(t *testing.T, path string) int {
+	t.Helper()
+	charter, err := readCharter(&streams{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 6 + 4 + len(charter.Canonical()) + 4
 }
 
 // checkProofJSON: every object with figures names its label.

@@ -7,14 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
-
-	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/door/rpc"
-	"granary/rules/block"
 	"granary/rules/proof"
-	"granary/state"
 )
 
 // verifyProof checks FILE, of whatever kind it is.
@@ -66,33 +61,48 @@ func verifyReceipt(streams *streams, in *bufio.Reader, flags *verifyFlags) error
 	if err != nil {
 		return err
 	}
-	facts, err := p.Verify()
+	own, err := openTrust(streams, flags)
 	if err != nil {
 		return err
 	}
-	at, err := findPlace(&p.Anchor, facts.Block, flags)
+	defer own.close()
+	facts, err := p.Verify(own.charter)
+	if err != nil {
+		return err
+	}
+	at, err := own.find(&p.Anchor, facts.Block, flags.depth)
 	if err != nil {
 		return err
 	}
 	if flags.json {
 		return printJSON(streams.out, rpc.ProofJSON(facts, at.label))
 	}
-	return newPage(streams.out, facts.Charter, facts.Block, at).proof(facts)
+	return newPage(streams.out, facts.CharterID, facts.Charter, facts.Block, at).proof(facts)
 }
 
 func verifyAudit(io *streams, in *bufio.Reader, flags *verifyFlags) error {
+	own, err := openTrust(io, flags)
+	if err != nil {
+		return err
+	}
+	defer own.close()
 	facts, err := proof.VerifyAudit(in, keyLines(io.err))
 	if err != nil {
 		return err
 	}
-	at, err := findPlace(facts.Anchor, facts.Block, flags)
+	if own.charter == nil {
+		own.charter = facts.Charter
+	} else if err := facts.Anchor.CheckCharter(own.charter); err != nil {
+		return err
+	}
+	at, err := own.find(facts.Anchor, facts.Block, flags.depth)
 	if err != nil {
 		return err
 	}
 	if flags.json {
 		return printJSON(io.out, rpc.AuditJSON(facts, at.label))
 	}
-	return newPage(io.out, facts.Charter, facts.Block, at).audit(facts)
+	return newPage(io.out, facts.Charter.ID(), facts.Charter, facts.Block, at).audit(facts)
 }
 
 func printJSON(out io.Writer, v any) error {
@@ -102,66 +112,4 @@ func printJSON(out io.Writer, v any) error {
 	}
 	_, err = fmt.Fprintf(out, "%s\n", raw)
 	return err
-}
-
-// place is where a proof's block lies.
-type place struct {
-	label rpc.ProofPlace
-	tip   *state.Header // of the chain it was found in, nil without one
-}
-
-// findPlace checks the seal of a proof's block on a signet, looks for the block
-// in the file of headers, if one was given, and holds it to the depth asked
-// for.
-func findPlace(anchor *proof.Anchor, at *proof.Block, flags *verifyFlags) (place, error) {
-	nowhere := place{label: rpc.ProofPlace{Claimed: true, Confirmations: -1}}
-	net, err := anchor.Charter.Network()
-	if err != nil {
-		return nowhere, err
-	}
-	rules := block.Rules{Net: net, Charter: anchor.Charter}
-	if err := rules.CheckSeal(&at.Header, at.Tx, anchor.Branch); err != nil {
-		return nowhere, fmt.Errorf("the proof's block %v is not sealed as the charter asks: %w", at.Hash, err)
-	}
-	if flags.headers == "" {
-		return nowhere, nil
-	}
-	file, err := os.Open(flags.headers)
-	if err != nil {
-		return nowhere, fmt.Errorf("cannot read the headers: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // only read
-	tip, err := readChain(bufio.NewReaderSize(file, 1<<16), rules, time.Now().Unix())
-	if err != nil {
-		return nowhere, fmt.Errorf("%s: %w", flags.headers, err)
-	}
-	found := tip.Ancestor(at.Height)
-	switch {
-	case found == nil:
-		return nowhere, fmt.Errorf("the proof's block %d %v is above the headers, which end at %d: fetch newer ones", at.Height, at.Hash, tip.Height)
-	case found.Hash != at.Hash:
-		return nowhere, fmt.Errorf("the proof's block %v is not in that chain, which has %v at height %d", at.Hash, found.Hash, at.Height)
-	}
-	depth := tip.Height - found.Height + 1
-	if int64(depth) < int64(flags.depth) {
-		return nowhere, fmt.Errorf("the proof's block has %s, %d are asked for: wait, or prove an older block", confirmations(depth), flags.depth)
-	}
-	return place{rpc.ProofPlace{Anchored: true, Confirmations: depth}, tip}, nil
-}
-
-// readChain reads a file of headers and checks each by the rules of the
-// charter's chain, from its genesis on: linkage, work, difficulty, times.
-func readChain(in *bufio.Reader, rules block.Rules, nowUnix int64) (*state.Header, error) {
-	tip := state.NewHeader(&rules.Net.Chain.GenesisBlock.Header, nil)
-	_, err := proof.ReadHeaders(in, rules.Charter.ID(), func(height int32, raw *wire.BlockHeader) error {
-		if raw.PrevBlock != tip.Hash {
-			return fmt.Errorf("header %d does not follow the one before it", height)
-		}
-		if err := rules.CheckHeader(raw, tip, nowUnix); err != nil {
-			return fmt.Errorf("header %d breaks a rule: %w", height, err)
-		}
-		tip = state.NewHeader(raw, tip)
-		return nil
-	})
-	return tip, err
 }

@@ -45,7 +45,7 @@ func proofMethods() []Method {
 			Summary: "Checks a reserve proof against the active chain.",
 			Detail:  "A proof that does not hold is an error. One whose block is not in the active chain proves nothing of this chain: inactivechain says so, and every label too.",
 			Params:  []Param{{Name: "proof", Type: Hex, Help: "What getgoodsproof gave."}},
-			Result:  "An object: blockhash, height, stateheight, time (Unix seconds), inactivechain, confirmations (blocks, -1 off the active chain), charter (its id), name, ticker, and each with its label: sums (coins; coverage in basis points of circulating, absent where nothing circulates), receipt, attested, custodian and claims (coins; quantities in the good's measure).",
+			Result:  "An object: blockhash, height, stateheight, time (Unix seconds), inactivechain, confirmations (blocks, -1 off the active chain), charter (its id), charterknown (here always true), name, ticker, and each with its label: sums (coins: R as reserve, D as redemption_base, C as redeeming; coverage in basis points of circulating, absent where nothing circulates), receipt, attested, custodian and claims (coins; quantities in the good's measure).",
 			run:     verifyGoodsProof,
 		},
 		{
@@ -61,7 +61,7 @@ func proofMethods() []Method {
 		},
 		{
 			Name: "getgoodsheaders", Family: familyGoods,
-			Summary: "Gives a page of a header file: the chain from block 1, against which proofs are checked.",
+			Summary: "Gives a page of a header file: charter and headers from block 1, against which proofs are checked.",
 			Params: []Param{
 				{Name: "blockhash", Type: Hash, Optional: true, Help: "The last header of the file; without it that of the tip."},
 				{Name: "from", Type: Integer, Optional: true, Help: "What next of the page before was, a height; without it the file begins."},
@@ -169,7 +169,7 @@ func (c *call) anchor(b *state.Block, then state.GoodsView) (*proof.Anchor, erro
 	if err != nil {
 		return nil, err
 	}
-	return proof.NewAnchor(c.Rules.Charter, b, root)
+	return proof.NewAnchor(c.Rules.Charter.ID(), b, root)
 }
 
 // subject reads what a proof is to be about.
@@ -262,10 +262,7 @@ func verifyGoodsProof(c *call) (any, error) {
 	if err != nil {
 		return nil, errorf(CodeDeserialization, "%v", err)
 	}
-	if p.Charter.ID() != c.Rules.Charter.ID() {
-		return nil, errorf(CodeVerify, "The proof belongs to the chain of charter %v, this is that of %v", p.Charter.ID(), c.Rules.Charter.ID())
-	}
-	facts, err := p.Verify()
+	facts, err := p.Verify(c.Rules.Charter)
 	if err != nil {
 		return nil, errorf(CodeVerify, "%v", err)
 	}
@@ -311,7 +308,7 @@ func getGoodsAudit(c *call) (any, error) {
 			if err != nil {
 				return err
 			}
-			data = proof.AppendAuditStart(nil, anchor)
+			data = proof.AppendAuditStart(nil, c.Rules.Charter, anchor)
 		}
 		var err error
 		data, next, err = proof.AppendAuditKeys(data, then, cursor, len(data)+auditPageBytes)
@@ -347,7 +344,7 @@ func getGoodsHeaders(c *call) (any, error) {
 	}
 	var data []byte
 	if from == 0 {
-		data, from = proof.AppendHeadersStart(nil, c.Rules.Charter.ID(), uint32(last.Height)), 1
+		data, from = proof.AppendHeadersStart(nil, c.Rules.Charter, uint32(last.Height)), 1
 	}
 	end := min(from+headersPage-1, last.Height)
 	for height := from; height <= end; height++ {

@@ -3,8 +3,6 @@ package rpc
 import (
 	"fmt"
 
-	"github.com/btcsuite/btcd/chaincfg/v2"
-
 	"granary/params"
 	"granary/rules/proof"
 	"granary/state"
@@ -42,8 +40,9 @@ type proofJSON struct {
 	InActiveChain bool     `json:"inactivechain"`
 	Confirmations int32    `json:"confirmations"`
 	Charter       string   `json:"charter"`
-	Name          string   `json:"name"`
-	Ticker        string   `json:"ticker"`
+	CharterKnown  bool     `json:"charterknown"`
+	Name          string   `json:"name,omitempty"`
+	Ticker        string   `json:"ticker,omitempty"`
 	Sums          object   `json:"sums"`
 	Amendment     object   `json:"amendment,omitempty"`
 	Receipt       object   `json:"receipt,omitempty"`
@@ -53,14 +52,17 @@ type proofJSON struct {
 }
 
 // ProofJSON gives the facts of a proof as verifygoodsproof answers them, and
-// granary proof verify --json too.
+// granary proof verify --json too. Without the charter (f.Charter is nil) the
+// names that only it holds are left out: chain, ticker, registry, address.
 func ProofJSON(f *proof.Facts, place ProofPlace) any {
 	label := place.Label()
 	out := proofJSON{
 		BlockHash: f.Block.Hash.String(), Height: f.Block.Height, StateHeight: f.Block.StateHeight(),
 		Time: f.Block.Header.Timestamp.Unix(), InActiveChain: place.Anchored, Confirmations: place.Confirmations,
-		Charter: f.Charter.ID().String(), Name: f.Charter.Name, Ticker: f.Charter.Ticker,
-		Sums: sumsJSON(&f.Totals, &f.Reserve, &f.Parameters, label),
+		Charter: f.CharterID.String(), Sums: sumsJSON(&f.Totals, &f.Reserve, &f.Parameters, label),
+	}
+	if f.Charter != nil {
+		out.CharterKnown, out.Name, out.Ticker = true, f.Charter.Name, f.Charter.Ticker
 	}
 	if p := f.Amendment; p != nil {
 		out.Amendment = object{{"id", hexOf(p.ID[:])}, {"announced", p.Announced}, {"effective", p.Effective}, {"label", label}}
@@ -68,26 +70,40 @@ func ProofJSON(f *proof.Facts, place ProofPlace) any {
 	if f.Receipt == nil {
 		return out
 	}
-	var chain *chaincfg.Params
-	if net, err := f.Charter.Network(); err == nil {
-		chain = net.Chain
+	out.Receipt = receiptProofJSON(f, label)
+	out.Attested = attestedProofJSON(f)
+	out.Custodian = standingProofJSON(f.Receipt, label)
+	for _, claim := range f.Claims {
+		out.Claims = append(out.Claims, claimProofJSON(claim, label))
 	}
+	return out
+}
+
+func attestedProofJSON(f *proof.Facts) object {
 	r := f.Receipt
-	out.Receipt = receiptProofJSON(f, chain, label)
-	out.Attested = object{
+	registry := member{"registry_number", r.Registry}
+	if f.Charter != nil {
+		registry = member{"registry", f.Charter.Registries[r.Registry]}
+	}
+	return object{
 		{"custodian", r.Custodian.Name},
-		{"registry", f.Charter.Registries[r.Registry]},
+		registry,
 		{"lot", r.Serial},
 		{"document", hexOf(r.Document[:])},
 		{"location", r.Location},
 		{"observed", r.Observed},
 		{"label", AttestedLabel(r)},
 	}
-	out.Custodian = standingProofJSON(r, label)
-	for _, claim := range f.Claims {
-		out.Claims = append(out.Claims, claimProofJSON(claim, label))
+}
+
+// scriptProofJSON shows a script, with its address where the network is known.
+func scriptProofJSON(f *proof.Facts, script []byte) any {
+	if f.Charter != nil {
+		if net, err := f.Charter.Network(); err == nil {
+			return newScriptJSON(script, net.Chain, true)
+		}
 	}
-	return out
+	return object{{"hex", hexOf(script)}}
 }
 
 // AttestedLabel says who stands for what the chain cannot see.
@@ -103,6 +119,7 @@ func sumsJSON(totals *state.Totals, reserve *state.Reserve, parameters *params.P
 		{"utxo_total", amount(totals.UTXOUnits)},
 		{"reserve", amount(reserve.Counted.Units())},
 		{"redemption_base", amount(reserve.All.Units())},
+		{"redeeming", amount(reserve.Claimed.Units())},
 	}
 	if bp, ok := proof.CoverageBP(totals, reserve); ok {
 		sums = append(sums, member{"coverage_bp", bp})
@@ -110,7 +127,7 @@ func sumsJSON(totals *state.Totals, reserve *state.Reserve, parameters *params.P
 	return append(sums, member{"min_coverage_bp", parameters.MinCoverageBP}, member{"label", label})
 }
 
-func receiptProofJSON(f *proof.Facts, chain *chaincfg.Params, label string) object {
+func receiptProofJSON(f *proof.Facts, label string) object {
 	r := f.Receipt
 	good := object{
 		{"code", r.Good.Code},
@@ -140,7 +157,7 @@ func receiptProofJSON(f *proof.Facts, chain *chaincfg.Params, label string) obje
 		{"opened", r.Opened},
 		{"valid_until", r.ValidUntil},
 		{"counts", r.Counts(f.Block.StateHeight())},
-		{"scriptPubKey", newScriptJSON(r.Script, chain, true)},
+		{"scriptPubKey", scriptProofJSON(f, r.Script)},
 		{"label", label},
 	}
 }

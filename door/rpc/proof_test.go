@@ -102,7 +102,7 @@ func (w *goodsWorld) facts(m *madeProof) *proof.Facts {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	facts, err := p.Verify()
+	facts, err := p.Verify(w.charter)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -192,7 +192,8 @@ func (w *goodsWorld) checkVerify(made *madeProof) {
 	w.fails(CodeInvalidAddress, "not in the active chain", "getgoodsproof", fmt.Sprintf("[2,%q]", made.BlockHash))
 	w.must(nil, "reconsiderblock", fmt.Sprintf("[%q]", made.BlockHash))
 	w.fails(CodeDeserialization, "is not a file of granary proof", "verifygoodsproof", `["00"]`)
-	w.fails(CodeDeserialization, "This is a whole audit", "verifygoodsproof", `["477250660102"]`)
+	w.fails(CodeDeserialization, "This is a whole audit", "verifygoodsproof", `["477250660202"]`)
+	w.fails(CodeDeserialization, "has version 1, this program reads version 2: make it anew", "verifygoodsproof", `["477250660101"]`)
 	w.fails(CodeDeserialization, "ends too early", "verifygoodsproof", fmt.Sprintf("[%q]", made.Proof[:2000]))
 	raw, err := hex.DecodeString(made.Proof)
 	if err != nil {
@@ -257,12 +258,16 @@ func TestGoodsAudit(t *testing.T) {
 	}
 	headers, count := w.pages("getgoodsheaders", func() { w.mine(1) })
 	found := false
-	n, err := proof.ReadHeaders(bufio.NewReader(bytes.NewReader(headers)), w.charter.ID(), func(height int32, h *wire.BlockHeader) error {
+	read, err := proof.OpenHeaders(bufio.NewReader(bytes.NewReader(headers)))
+	if err != nil || read.Charter.ID() != w.charter.ID() {
+		t.Fatal(err)
+	}
+	err = read.Each(func(height int32, h *wire.BlockHeader) error {
 		found = found || height == start && h.BlockHash() == facts.Block.Hash
 		return nil
 	})
-	if err != nil || !found || count < 3 || n < start {
-		t.Errorf("%d headers in %d pages, found %v: %v", n, count, found, err)
+	if err != nil || !found || count < 3 || read.Count < start {
+		t.Errorf("%d headers in %d pages, found %v: %v", read.Count, count, found, err)
 	}
 	w.fails(CodeInvalidParameter, "not what a page before gave", "getgoodsaudit", `[null,"7700"]`)
 	w.fails(CodeInvalidParameter, "not a height of the file", "getgoodsheaders", "[null,100000]")

@@ -20,16 +20,16 @@ import (
 // commits to the state after the block's parent, and a Merkle branch leads
 // from the coinbase to the header.
 type Anchor struct {
-	Charter  *params.Charter
-	Header   wire.BlockHeader
-	Coinbase []byte           // without witness
-	Branch   []chainhash.Hash // from the coinbase's sibling up
-	Root     chainhash.Hash   // of the state after the block's parent
+	CharterID params.CharterID
+	Header    wire.BlockHeader
+	Coinbase  []byte           // without witness
+	Branch    []chainhash.Hash // from the coinbase's sibling up
+	Root      chainhash.Hash   // of the state after the block's parent
 }
 
 // NewAnchor makes the anchor of a block; root is that of the goods state
 // after its parent. It is not checked here.
-func NewAnchor(charter *params.Charter, b *state.Block, root chainhash.Hash) (*Anchor, error) {
+func NewAnchor(id params.CharterID, b *state.Block, root chainhash.Hash) (*Anchor, error) {
 	if len(b.Txids) == 0 {
 		return nil, errors.New("a block without a coinbase commits to nothing")
 	}
@@ -38,7 +38,7 @@ func NewAnchor(charter *params.Charter, b *state.Block, root chainhash.Hash) (*A
 		return nil, fmt.Errorf("write the coinbase: %w", err)
 	}
 	return &Anchor{
-		Charter: charter, Header: b.Msg.Header, Coinbase: coinbase.Bytes(),
+		CharterID: id, Header: b.Msg.Header, Coinbase: coinbase.Bytes(),
 		Branch: hash.MerkleBranch(b.Txids, 0), Root: root,
 	}, nil
 }
@@ -58,13 +58,14 @@ type Block struct {
 func (b *Block) StateHeight() int32 { return b.Height - 1 }
 
 // Check proves the root: the coinbase lies in the block, is one, and commits
-// to charter and root; the header carries the work that it claims, within the
-// charter's network. Whether that is the work that the chain asks for, and
-// whether the block is in the chain, only its headers tell.
+// to charter and root; the header carries the work that it claims. Whether
+// that is the work that the chain asks for, and whether the block is in the
+// chain, only charter and headers tell.
 func (a *Anchor) Check() (*Block, error) {
 	block := &Block{Hash: a.Header.BlockHash(), Header: a.Header}
-	if err := a.checkWork(&block.Hash); err != nil {
-		return nil, err
+	target, ok := state.TargetOf(a.Header.Bits)
+	if !ok || !state.HashMeets(&block.Hash, &target) {
+		return nil, noWork(&block.Hash)
 	}
 	tx, err := state.DecodeTx(bytes.Clone(a.Coinbase))
 	if err != nil || tx.Txid != tx.Wtxid {
@@ -82,16 +83,25 @@ func (a *Anchor) Check() (*Block, error) {
 	return block, a.checkCommitment(tx.Msg)
 }
 
-func (a *Anchor) checkWork(id *chainhash.Hash) error {
-	net, err := a.Charter.Network()
+// CheckCharter holds an anchor to the charter that it names: this is it, and
+// the header's target is within the charter's network.
+func (a *Anchor) CheckCharter(charter *params.Charter) error {
+	if id := charter.ID(); id != a.CharterID {
+		return fmt.Errorf("the proof belongs to the chain of charter %v, not to that of %v", a.CharterID, id)
+	}
+	net, err := charter.Network()
 	if err != nil {
 		return err
 	}
-	target, ok := state.TargetOf(a.Header.Bits)
-	if !ok || target.Gt(&net.PowLimit) || !state.HashMeets(id, &target) {
-		return fmt.Errorf("block %v has not the work that it claims", id)
+	if target, ok := state.TargetOf(a.Header.Bits); !ok || target.Gt(&net.PowLimit) {
+		id := a.Header.BlockHash()
+		return noWork(&id)
 	}
 	return nil
+}
+
+func noWork(id *chainhash.Hash) error {
+	return fmt.Errorf("block %v has not the work that it claims, or that its chain asks for at least", id)
 }
 
 // coinbaseHeight reads the height that BIP54 writes into the lock time.
@@ -109,7 +119,7 @@ func coinbaseHeight(tx *wire.MsgTx) (int32, error) {
 // checkCommitment: the coinbase holds one goods commitment, which is to
 // charter and root.
 func (a *Anchor) checkCommitment(tx *wire.MsgTx) error {
-	want := goods.CommitmentScript(a.Charter.ID(), a.Root)
+	want := goods.CommitmentScript(a.CharterID, a.Root)
 	kind := want[:len(want)-chainhash.HashSize]
 	found := 0
 	for _, out := range tx.TxOut {
@@ -126,12 +136,10 @@ func (a *Anchor) checkCommitment(tx *wire.MsgTx) error {
 	return nil
 }
 
-// append writes the anchor: u32 length and canonical charter, header, u32
-// length and coinbase, u8 count and branch, root.
+// append writes the anchor without the charter's id, which a proof writes
+// before it and an audit implies by the charter: header, u32 length and
+// coinbase, u8 count and branch, root.
 func (a *Anchor) append(b []byte) []byte {
-	canonical := a.Charter.Canonical()
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(canonical)))
-	b = append(b, canonical...)
 	b = appendHeader(b, &a.Header)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(a.Coinbase)))
 	b = append(b, a.Coinbase...)
@@ -143,9 +151,8 @@ func (a *Anchor) append(b []byte) []byte {
 }
 
 // anchor reads what append wrote.
-func (r *reader) anchor() *Anchor {
-	a := &Anchor{}
-	canonical := r.bytes(r.u32(), params.MaxCharterBytes, "the charter")
+func (r *reader) anchor(id params.CharterID) *Anchor {
+	a := &Anchor{CharterID: id}
 	a.Header = r.header()
 	a.Coinbase = r.bytes(r.u32(), maxCoinbaseBytes, "the coinbase")
 	count := r.u8()
@@ -161,13 +168,28 @@ func (r *reader) anchor() *Anchor {
 	if r.err != nil {
 		return nil
 	}
+	return a
+}
+
+// appendCharter writes u32 length and canonical charter.
+func appendCharter(b []byte, charter *params.Charter) []byte {
+	canonical := charter.Canonical()
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(canonical)))
+	return append(b, canonical...)
+}
+
+// charter reads what appendCharter wrote; nil after an error.
+func (r *reader) charter() *params.Charter {
+	canonical := r.bytes(r.u32(), params.MaxCharterBytes, "the charter")
+	if r.err != nil {
+		return nil
+	}
 	charter, err := params.ParseCanonical(canonical)
 	if err != nil {
 		r.fail("the charter in the file: %w", err)
 		return nil
 	}
-	a.Charter = charter
-	return a
+	return charter
 }
 
 func appendHeader(b []byte, h *wire.BlockHeader) []byte {

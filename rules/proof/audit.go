@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"io"
 
+	"granary/params"
 	"granary/state"
 	"granary/state/tree"
 )
 
-// An audit file: prefix, anchor, every key of the state ascending, each u8
-// length, key, u32 length, value; and a u8 of 0 at the end.
+// An audit file: prefix, u32 length and canonical charter, anchor, every key of
+// the state ascending, each u8 length, key, u32 length, value; and a u8 of 0 at
+// the end.
 
-// AppendAuditStart writes the beginning of an audit file.
-func AppendAuditStart(b []byte, anchor *Anchor) []byte {
-	return anchor.append(appendPrefix(b, KindAudit))
+// AppendAuditStart writes the beginning of an audit file; anchor names the
+// charter.
+func AppendAuditStart(b []byte, charter *params.Charter, anchor *Anchor) []byte {
+	return anchor.append(appendCharter(appendPrefix(b, KindAudit), charter))
 }
 
 // AppendAuditEnd writes the end of an audit file.
@@ -48,16 +51,11 @@ func AppendAuditKeys(b []byte, view state.GoodsView, from []byte, limit int) (ou
 // and then.
 func VerifyAudit(from *bufio.Reader, progress func(keys int64)) (*AuditFacts, error) {
 	r := &reader{r: from}
-	r.prefix(KindAudit)
-	anchor := r.anchor()
-	if r.err != nil {
-		return nil, r.err
-	}
-	block, err := anchor.Check()
+	charter, anchor, block, err := r.auditStart()
 	if err != nil {
 		return nil, err
 	}
-	count := newRecount(anchor, block)
+	count := newRecount(charter, anchor, block)
 	root := &tree.Builder{}
 	for {
 		key, value := r.leaf()
@@ -87,6 +85,24 @@ func VerifyAudit(from *bufio.Reader, progress func(keys int64)) (*AuditFacts, er
 	}
 	count.facts.Bytes = r.read
 	return count.finish()
+}
+
+// auditStart reads what AppendAuditStart wrote and checks the anchor.
+func (r *reader) auditStart() (*params.Charter, *Anchor, *Block, error) {
+	r.prefix(KindAudit)
+	charter := r.charter()
+	if charter == nil {
+		return nil, nil, nil, r.err
+	}
+	anchor := r.anchor(charter.ID())
+	if r.err != nil {
+		return nil, nil, nil, r.err
+	}
+	if err := anchor.CheckCharter(charter); err != nil {
+		return nil, nil, nil, err
+	}
+	block, err := anchor.Check()
+	return charter, anchor, block, err
 }
 
 // leaf reads the next key and value; a nil key is the end.

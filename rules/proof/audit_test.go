@@ -33,7 +33,7 @@ func oddCharter(t testing.TB) *params.Charter {
 // audit writes a whole audit in pages of so many bytes.
 func (w *world) audit(pageBytes int) []byte {
 	w.t.Helper()
-	file := proof.AppendAuditStart(nil, w.anchor(3))
+	file := proof.AppendAuditStart(nil, w.charter, w.anchor(3))
 	var from []byte
 	for {
 		page, next, err := proof.AppendAuditKeys(nil, w.view, from, pageBytes)
@@ -226,7 +226,7 @@ func FuzzAudit(f *testing.F) {
 	w := newWorld(f, 4, 2)
 	file := w.audit(1 << 20)
 	f.Add(file)
-	f.Add([]byte("GrPf\x01\x02"))
+	f.Add([]byte("GrPf\x02\x02"))
 	right, err := verifyAudit(file)
 	if err != nil {
 		f.Fatal(err)

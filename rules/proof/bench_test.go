@@ -47,7 +47,7 @@ func BenchmarkMillion(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := p.Verify(); err != nil {
+			if _, err := p.Verify(w.charter); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -86,7 +86,7 @@ func BenchmarkMillion(b *testing.B) {
 }
 
 func writeAudit(b *testing.B, w *world, out *io.PipeWriter) {
-	page, from := proof.AppendAuditStart(nil, w.anchor(3)), []byte(nil)
+	page, from := proof.AppendAuditStart(nil, w.charter, w.anchor(3)), []byte(nil)
 	for {
 		var err error
 		if page, from, err = proof.AppendAuditKeys(page, w.view, from, 1<<20); err != nil {

@@ -14,8 +14,8 @@ type Kind uint8
 // The kinds of files.
 const (
 	KindProof   Kind = 1 // an Anchor and tree proofs
-	KindAudit   Kind = 2 // an Anchor and every key of the state
-	KindHeaders Kind = 3 // the headers of a chain
+	KindAudit   Kind = 2 // the charter, an Anchor and every key of the state
+	KindHeaders Kind = 3 // the charter and the headers of its chain
 )
 
 // String is the word for a person.
@@ -31,8 +31,9 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// fileVersion is the only version of the files that this program knows.
-const fileVersion = 1
+// fileVersion is the only version of the files that this program knows. In
+// version 1 a proof held the whole charter, and a header file its id alone.
+const fileVersion = 2
 
 // fileMagic begins every file.
 var fileMagic = [4]byte{'G', 'r', 'P', 'f'}
@@ -66,7 +67,7 @@ const (
 var ErrNotAFile = errors.New("this is not a file of granary proof: make one with granary proof make")
 
 // OpenFile reads the beginning of a file and says what it holds; the rest is
-// read by Decode (with the whole file), ReadAudit or ReadHeaders, which get r
+// read by Decode (with the whole file), VerifyAudit or OpenHeaders, which get r
 // as it is now.
 func OpenFile(r *bufio.Reader) (Kind, error) {
 	b, err := r.Peek(prefixBytes)
@@ -76,8 +77,11 @@ func OpenFile(r *bufio.Reader) (Kind, error) {
 	if len(b) < prefixBytes || [4]byte(b) != fileMagic {
 		return 0, ErrNotAFile
 	}
-	if b[4] != fileVersion {
-		return 0, fmt.Errorf("the file has version %d, this program knows version %d: use a newer program", b[4], fileVersion)
+	switch version := b[4]; {
+	case version < fileVersion:
+		return 0, fmt.Errorf("the file has version %d, this program reads version %d: make it anew", version, fileVersion)
+	case version > fileVersion:
+		return 0, fmt.Errorf("the file has version %d, this program reads version %d: use a newer program", version, fileVersion)
 	}
 	return Kind(b[5]), nil
 }

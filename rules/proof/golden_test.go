@@ -16,6 +16,7 @@ func TestGolden(t *testing.T) {
 	for name, file := range map[string][]byte{
 		"receipt-3.proof.hex": w.prove(3, 1).Encode(),
 		"six.audit.hex":       w.audit(1 << 20),
+		"three.headers.hex":   headerFile(t, w.charter, 3),
 	} {
 		path := filepath.Join("testdata", name)
 		if os.Getenv("GRANARY_REWRITE") != "" {

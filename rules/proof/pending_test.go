@@ -36,7 +36,7 @@ func TestPendingPar(t *testing.T) {
 	if facts.Goods[0].Pending == nil || facts.Reserve.Counted != old.Counted || facts.Reserve.All.Units() <= old.All.Units() {
 		t.Errorf("R %d was %d, D %d was %d", facts.Reserve.Counted.Units(), old.Counted.Units(), facts.Reserve.All.Units(), old.All.Units())
 	}
-	one, err := w.prove(0).Verify()
+	one, err := w.prove(0).Verify(w.charter)
 	if err != nil || one.Amendment == nil || one.Receipt.Good.Pending == nil {
 		t.Errorf("%+v %v", one, err)
 	}

@@ -43,10 +43,12 @@ func Make(anchor *Anchor, view state.GoodsView, keys [][]byte) (*Proof, error) {
 	return p, nil
 }
 
-// Encode gives the one form of a proof: prefix, anchor, u16 count and for each
-// entry u8 length and key, u32 length and tree proof.
+// Encode gives the one form of a proof: prefix, charter id, anchor, u16 count
+// and for each entry u8 length and key, u32 length and tree proof. The charter
+// itself, which grows with custodians and goods, is what the verifier brings.
 func (p *Proof) Encode() []byte {
-	b := p.Anchor.append(appendPrefix(nil, KindProof))
+	b := append(appendPrefix(nil, KindProof), p.CharterID[:]...)
+	b = p.Anchor.append(b)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(p.Entries)))
 	for i := range p.Entries {
 		e := &p.Entries[i]
@@ -65,7 +67,7 @@ func Decode(b []byte) (*Proof, error) {
 	}
 	r := &reader{r: bufio.NewReader(bytes.NewReader(b))}
 	r.prefix(KindProof)
-	anchor := r.anchor()
+	anchor := r.anchor(r.hash())
 	count := r.u16()
 	if count > maxEntries {
 		r.fail("the proof has %d entries, at most %d are allowed", count, maxEntries)

@@ -1,15 +1,15 @@
 package proof_test
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
-
+	"granary/params"
 	"granary/rules/goods"
 	"granary/rules/proof"
 	"granary/state"
@@ -32,7 +32,7 @@ func TestReceiptProof(t *testing.T) {
 		if !bytes.Equal(p.Encode(), encoded) {
 			t.Errorf("receipt %d: a decoded proof encodes to something else", number)
 		}
-		facts, err := p.Verify()
+		facts, err := p.Verify(w.charter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,9 +57,78 @@ func TestReceiptProof(t *testing.T) {
 	}
 }
 
+// crowdCharter has so many custodians with the longest names, each of which may
+// hold every good.
+func crowdCharter(t testing.TB, custodians int) *params.Charter {
+	t.Helper()
+	c := *demoCharter(t)
+	c.Custodians = nil
+	for i := range custodians {
+		script := append(append([]byte{0x00, 20}, byte(i), 0xcc), make([]byte, 18)...)
+		member := params.Custodian{Member: params.Member{Name: fmt.Sprintf("%064d", i), Script: script}}
+		for good := range c.Goods {
+			member.Allowances = append(member.Allowances, params.Allowance{Good: uint16(good), Limit: 1 << 40})
+		}
+		c.Custodians = append(c.Custodians, member)
+	}
+	charter, err := params.NewCharter(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return charter
+}
+
+// TestProofOfLargeCharter: a receipt's proof does not grow with the charter.
+func TestProofOfLargeCharter(t *testing.T) {
+	charter := crowdCharter(t, 200)
+	w := newWorldOf(t, charter, params.MaxBonds, 1, 20_000)
+	longest := 0
+	for number := uint64(0); number < 20_000; number += 97 {
+		p := w.prove(number)
+		longest = max(longest, len(p.Encode()))
+		if facts, err := p.Verify(charter); err != nil || facts.Receipt.Number != number {
+			t.Fatalf("receipt %d: %v", number, err)
+		}
+	}
+	if longest > maxReceiptProofBytes || len(charter.Canonical()) < 2*maxReceiptProofBytes {
+		t.Errorf("%d bytes with a charter of %d", longest, len(charter.Canonical()))
+	}
+	t.Logf("%d bytes, the charter has %d", longest, len(charter.Canonical()))
+}
+
+// TestWithoutCharter: who has no charter learns the same figures, and what
+// only a charter tells is not checked.
+func TestWithoutCharter(t *testing.T) {
+	w := newWorld(t, 2, 30)
+	p := w.prove(6, 2)
+	with, err := p.Verify(w.charter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := p.Verify(nil)
+	if err != nil || without.Charter != nil || with.Charter != w.charter || without.CharterID != w.charter.ID() {
+		t.Fatalf("%+v %v", without, err)
+	}
+	without.Charter = w.charter
+	if !reflect.DeepEqual(with, without) {
+		t.Errorf("with the charter %+v, without it %+v", with, without)
+	}
+	if _, err := p.Verify(oddCharter(t)); err == nil || !strings.Contains(err.Error(), "belongs to the chain of charter") {
+		t.Error(err)
+	}
+	// An easier target than the network's: a charter tells, nothing else does.
+	p.Header.Bits = 0x2100ffff
+	if _, err := p.Verify(w.charter); err == nil || !strings.Contains(err.Error(), "asks for at least") {
+		t.Error(err)
+	}
+	if _, err := p.Verify(nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClaimProof(t *testing.T) {
 	w := newWorld(t, 1, 30)
-	facts, err := w.prove(3, 1).Verify()
+	facts, err := w.prove(3, 1).Verify(w.charter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +164,7 @@ func TestReserveProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts, err := p.Verify()
+	facts, err := p.Verify(w.charter)
 	if err != nil || facts.Receipt != nil || facts.Totals != w.totals {
 		t.Fatalf("%+v %v", facts, err)
 	}
@@ -107,16 +176,16 @@ func TestFalseProofs(t *testing.T) {
 	base := w.prove(6, 2)
 	other := newWorld(t, 3, 200)
 	for name, change := range map[string]func(p *proof.Proof){
-		"has not the work":         func(p *proof.Proof) { p.Header.Nonce++; unmine(p) },
-		"has not the work that it": func(p *proof.Proof) { p.Header.Bits = 0x1d00ffff },
-		"is not in block":          func(p *proof.Proof) { p.Branch[2][0] ^= 1 },
-		"is not in block ":         func(p *proof.Proof) { p.Branch = p.Branch[1:] },
-		"cannot be read":           func(p *proof.Proof) { p.Coinbase = p.Coinbase[:len(p.Coinbase)-1] },
-		"is not in  block":         func(p *proof.Proof) { p.Coinbase[len(p.Coinbase)-1]++ },
-		"another goods state":      func(p *proof.Proof) { p.Root[0] ^= 1 },
-		"another charter":          func(p *proof.Proof) { p.Charter = oddCharter(t) },
-		"the entry of key":         func(p *proof.Proof) { p.Entries = other.prove(6, 2).Entries },
-		"says nothing of key":      func(p *proof.Proof) { p.Entries = p.Entries[1:] },
+		"has not the work":                func(p *proof.Proof) { p.Header.Nonce++; unmine(p) },
+		"has not the work that it":        func(p *proof.Proof) { p.Header.Bits = 0x1d00ffff },
+		"is not in block":                 func(p *proof.Proof) { p.Branch[2][0] ^= 1 },
+		"is not in block ":                func(p *proof.Proof) { p.Branch = p.Branch[1:] },
+		"cannot be read":                  func(p *proof.Proof) { p.Coinbase = p.Coinbase[:len(p.Coinbase)-1] },
+		"is not in  block":                func(p *proof.Proof) { p.Coinbase[len(p.Coinbase)-1]++ },
+		"another goods state":             func(p *proof.Proof) { p.Root[0] ^= 1 },
+		"belongs to the chain of charter": func(p *proof.Proof) { p.CharterID[0] ^= 1 },
+		"the entry of key":                func(p *proof.Proof) { p.Entries = other.prove(6, 2).Entries },
+		"says nothing of key":             func(p *proof.Proof) { p.Entries = p.Entries[1:] },
 		"more than belongs": func(p *proof.Proof) {
 			more, err := proof.Make(&p.Anchor, w.view, [][]byte{state.KeyNextReceipt()})
 			if err != nil {
@@ -150,11 +219,11 @@ func TestFalseProofs(t *testing.T) {
 		}
 		change(p)
 		want := strings.ReplaceAll(strings.TrimSpace(name), "  ", " ")
-		if _, err := p.Verify(); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "is not in the goods state", want), want) {
+		if _, err := p.Verify(w.charter); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "is not in the goods state", want), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := base.Verify(); err != nil {
+	if _, err := base.Verify(w.charter); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -193,7 +262,7 @@ func TestDecodeIsStrict(t *testing.T) {
 				t.Fatalf("byte %d: read as something else", i)
 			}
 			// A header that happens to meet the easy target is another block.
-			if facts, err := p.Verify(); err == nil && facts.Block.Hash == right.Header.BlockHash() {
+			if facts, err := p.Verify(w.charter); err == nil && facts.Block.Hash == right.Header.BlockHash() {
 				t.Fatalf("byte %d changed by %x still proves %+v", i, flip, facts)
 			}
 		}
@@ -206,7 +275,7 @@ func TestDecodeIsStrict(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	w := newWorld(f, 4, 5)
 	f.Add(w.prove(3).Encode())
-	f.Add([]byte("GrPf\x01\x01"))
+	f.Add([]byte("GrPf\x02\x01"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := proof.Decode(b)
 		if err != nil {
@@ -215,44 +284,7 @@ func FuzzDecode(f *testing.F) {
 		if !bytes.Equal(p.Encode(), b) {
 			t.Fatal("decoded to something that encodes otherwise")
 		}
-		_, _ = p.Verify()
+		_, _ = p.Verify(nil)
+		_, _ = p.Verify(w.charter)
 	})
-}
-
-// TestHeaders: what was written is read, in order, and nothing else is.
-func TestHeaders(t *testing.T) {
-	charter := demoCharter(t)
-	view := &mapView{values: map[string][]byte{}}
-	file := proof.AppendHeadersStart(nil, charter.ID(), 5)
-	var parent chainhash.Hash
-	for height := range int32(5) {
-		b := blockOf(t, charter, view, height+1, parent, 0)
-		file = proof.AppendHeader(file, &b.Msg.Header)
-		parent = b.Hash
-	}
-	if len(file) != 6+32+4+5*80 {
-		t.Errorf("%d bytes", len(file))
-	}
-	var last chainhash.Hash
-	read := func(b []byte) (int32, error) {
-		return proof.ReadHeaders(bufio.NewReader(bytes.NewReader(b)), charter.ID(), func(height int32, raw *wireHeader) error {
-			last = raw.BlockHash()
-			return nil
-		})
-	}
-	if n, err := read(file); err != nil || n != 5 || last != parent {
-		t.Errorf("%d %v %v", n, last, err)
-	}
-	for n := range file {
-		if _, err := read(file[:n]); err == nil {
-			t.Fatalf("cut to %d bytes is read", n)
-		}
-	}
-	if _, err := read(append(slices.Clone(file), 1)); err == nil {
-		t.Error("a byte too many is read")
-	}
-	file[10] ^= 1
-	if _, err := read(file); err == nil || !strings.Contains(err.Error(), "belong to the chain of charter") {
-		t.Error(err)
-	}
 }

@@ -110,9 +110,9 @@ var (
 	kindCounts      = state.KeyCounts()[0]
 )
 
-func newRecount(anchor *Anchor, block *Block) *recount {
+func newRecount(charter *params.Charter, anchor *Anchor, block *Block) *recount {
 	return &recount{
-		facts:  &AuditFacts{Charter: anchor.Charter, Anchor: anchor, Block: block},
+		facts:  &AuditFacts{Charter: charter, Anchor: anchor, Block: block},
 		limits: map[pair]int64{}, stored: map[pair]state.Holding{}, counted: map[pair]state.Holding{},
 		goods: map[uint16]*state.GoodInForce{}, seats: map[state.Role]map[uint16]state.Seat{},
 		standing: map[uint16]*state.Standing{}, perGood: map[uint16]*GoodFacts{},

@@ -91,13 +91,19 @@ type world struct {
 
 // newWorld makes a state of so many receipts, of which every third has a claim.
 func newWorld(t testing.TB, seed uint64, receipts int) *world {
+	return newWorldOf(t, demoCharter(t), 1, seed, receipts)
+}
+
+// newWorldOf makes one of a charter of its own; each custodian has so many
+// bonds.
+func newWorldOf(t testing.TB, charter *params.Charter, bonds int, seed uint64, receipts int) *world {
 	w := &world{
-		t: t, charter: demoCharter(t), view: &mapView{values: map[string][]byte{}}, changes: map[string][]byte{},
+		t: t, charter: charter, view: &mapView{values: map[string][]byte{}}, changes: map[string][]byte{},
 		rng: rand.New(rand.NewPCG(seed, 0)), holdings: map[[2]uint16]*state.Holding{},
 		deadline: map[string]int64{}, fresh: map[string]int64{},
 		totals: state.Totals{CirculatingUnits: 500 * params.UnitsPerCoin, PoolUnits: 4500 * params.UnitsPerCoin},
 	}
-	w.launch()
+	w.launch(bonds)
 	claims := uint64(0)
 	for number := range uint64(receipts) {
 		if w.receipt(number, claims) {
@@ -124,7 +130,7 @@ func (w *world) out() wire.OutPoint {
 func (w *world) mean(op wire.OutPoint, m state.Meaning) { w.set(state.KeyOutpoint(op), m.Encode()) }
 
 // launch writes what block 1 writes, an announced amendment and some bonds.
-func (w *world) launch() {
+func (w *world) launch(bonds int) {
 	c := w.charter
 	w.set(state.KeyParameters(), c.Parameters.Encode())
 	w.set(state.KeyCounts(), state.Counts{Goods: uint16(len(c.Goods)), Custodians: uint16(len(c.Custodians)), Auditors: uint16(len(c.Auditors))}.Encode())
@@ -143,9 +149,13 @@ func (w *world) launch() {
 		for _, a := range c.Custodians[i].Allowances {
 			w.set(state.KeyAllowance(uint16(i), a.Good), state.EncodeLimit(a.Limit))
 		}
-		bond := state.Bond{Out: w.out(), Units: 1000}
-		w.mean(bond.Out, state.Meaning{Kind: state.MeansBond, Index: uint16(i)})
-		w.standing = append(w.standing, &state.Standing{Bonds: []state.Bond{bond}, ReturnScript: keyScript(9)})
+		standing := &state.Standing{ReturnScript: keyScript(9)}
+		for range bonds {
+			bond := state.Bond{Out: w.out(), Units: 1000}
+			w.mean(bond.Out, state.Meaning{Kind: state.MeansBond, Index: uint16(i)})
+			standing.Bonds = append(standing.Bonds, bond)
+		}
+		w.standing = append(w.standing, standing)
 	}
 	for i := range c.Auditors {
 		seat(state.RoleAuditor, i, &c.Auditors[i])
@@ -321,7 +331,7 @@ func (w *world) anchor(others int) *proof.Anchor {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	a, err := proof.NewAnchor(w.charter, w.block(others), root)
+	a, err := proof.NewAnchor(w.charter.ID(), w.block(others), root)
 	if err != nil {
 		w.t.Fatal(err)
 	}
