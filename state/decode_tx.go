@@ -36,21 +36,30 @@ func DecodeTx(raw []byte) (*Tx, error) {
 		return nil, check.RuleKind(check.Mutated, "bad-txns-oversize",
 			"%d bytes, the most a block can hold is %d", len(raw), params.MaxBlockBytes)
 	}
+	tx, rest, err := DecodeTxPrefix(raw)
+	if err == nil && len(rest) > 0 {
+		return nil, check.RuleKind(check.Mutated, "bad-tx-encoding",
+			"offset %d: %d bytes too many at the end", len(tx.Raw), len(rest))
+	}
+	return tx, err
+}
+
+// DecodeTxPrefix decodes the transaction at the front of raw as DecodeTx does
+// and gives the bytes behind it. The transaction aliases raw.
+func DecodeTxPrefix(raw []byte) (tx *Tx, rest []byte, err error) {
 	s := scanner{raw: raw}
 	layout := s.tx()
-	if s.err == nil && s.pos != len(raw) {
-		s.fail("%d bytes too many at the end", len(raw)-s.pos)
-	}
 	if s.err != nil {
-		return nil, check.RuleKind(check.Mutated, "bad-tx-encoding", "%v", s.err)
+		return nil, nil, check.RuleKind(check.Mutated, "bad-tx-encoding", "%v", s.err)
 	}
+	raw, rest = raw[:s.pos:s.pos], raw[s.pos:]
 	var total counts
 	total.add(&layout)
 	layouts := [1]txLayout{layout}
-	tx := &Tx{Msg: newSlabs(total, 1).fill(raw, layouts[:])[0], Raw: raw}
+	tx = &Tx{Msg: newSlabs(total, 1).fill(raw, layouts[:])[0], Raw: raw}
 	var stream hash.Stream
 	tx.Txid, tx.Wtxid = layout.ids(raw, &stream)
-	return tx, nil
+	return tx, rest, nil
 }
 
 // counts are the parts of one or many transactions.
