@@ -171,8 +171,37 @@ func (e *Engine) blockOf(h *state.Header) (*state.Block, error) {
 // markFailed remembers that h breaks a rule and that nothing can stand on it.
 func (e *Engine) markFailed(h *state.Header, err error) {
 	e.verdicts[h] = err
-	e.log.Warn("invalid block", "height", h.Height, "hash", h.Hash.String(), "reason", err.Error())
+	if left, ok := e.refusals.spend(time.Now()); ok {
+		e.log.Warn("invalid block", "height", h.Height, "hash", h.Hash.String(), "reason", err.Error(), "unsaid", left)
+	}
 	e.condemn(h)
+	if f := e.onInvalid.Load(); f != nil {
+		(*f)(h, err)
+	}
+}
+
+// refusalLines about invalid blocks go to the log in a minute: a peer can
+// cause them.
+const refusalLines = 20
+
+// logBudget bounds the lines of one sort.
+type logBudget struct {
+	start        time.Time // of this minute
+	said, unsaid int
+}
+
+// spend reports whether a line may be written, and how many were not before.
+func (b *logBudget) spend(now time.Time) (unsaid int, ok bool) {
+	if now.Sub(b.start) > time.Minute {
+		b.start, b.said = now, 0
+	}
+	if b.said >= refusalLines {
+		b.unsaid++
+		return 0, false
+	}
+	b.said++
+	unsaid, b.unsaid = b.unsaid, 0
+	return unsaid, true
 }
 
 // condemn sets the marks of an invalid block and of its descendants.

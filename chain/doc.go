@@ -29,6 +29,11 @@
 // state files always stand at one block, Open goes on from there with the
 // blocks that are in the files.
 //
+// Submit and SubmitHeaders are AcceptBlock and AcceptHeaders for those who must
+// not wait, the peers: a second goroutine checks blocks without their context
+// and queues them. Far below the best header their blocks share commits too, so
+// that a download is as fast as an import.
+//
 // Reindex builds tree and state anew from our own block files, in that same
 // goroutine. Check replays the files into a second state and compares;
 // VerifyChain takes the last blocks back and forward again in memory.

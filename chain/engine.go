@@ -61,6 +61,9 @@ type Engine struct {
 	tip        atomic.Pointer[state.Header]
 	bestHeader atomic.Pointer[state.Header]
 
+	inbox      inbox // what Submit was given, for prepare
+	prepared   chan struct{}
+	onInvalid  atomic.Pointer[func(*state.Header, error)]
 	queue      chan *request
 	quit       chan struct{} // closed by Close
 	quitOnce   sync.Once
@@ -81,7 +84,10 @@ type Engine struct {
 	verdicts     map[*state.Header]error        // blocks that this batch found invalid
 	events       []*Event                       // moved, not yet committed
 	eventBytes   int64
-	dirty        bool  // something waits for a commit
+	dirty        bool // something waits for a commit
+	restless     bool // and came by Submit: it must not wait for ever
+	waiting      commitTimer
+	refusals     logBudget
 	prunedBytes  int64 // of the files after the last attempt to prune
 	nextLog      time.Time
 
@@ -100,6 +106,8 @@ func Open(o Options) (*Engine, error) {
 		store: o.Store, rules: o.Rules, scripts: o.Scripts, clock: o.Clock, log: o.Log,
 		batchBytes: o.BatchBytes, pruneBytes: o.PruneTargetBytes,
 		followers: append([]Follower(nil), o.Followers...),
+		inbox:     inbox{wake: make(chan struct{}, 1)},
+		prepared:  make(chan struct{}),
 		queue:     make(chan *request, 256),
 		quit:      make(chan struct{}),
 		done:      make(chan struct{}),
@@ -120,6 +128,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	go e.run()
+	go e.prepare()
 	opened := make(chan struct{})
 	defer close(opened)
 	go func() {
@@ -194,6 +203,7 @@ func missingHeight(h *state.Header, have bool) int32 {
 func (e *Engine) Close() error {
 	e.stop()
 	<-e.done
+	<-e.prepared
 	return e.failure
 }
 

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"fmt"
+	"time"
 )
 
 // Bounds of one batch of requests.
@@ -20,8 +21,10 @@ type request struct {
 	// answered, if set, is called on the engine's goroutine instead of done.
 	answered func(err error)
 	// lazy lets the commit wait until enough has gathered (Import).
-	lazy  bool
-	bytes int
+	lazy bool
+	// restless asks for a commit soon all the same (Submit).
+	restless bool
+	bytes    int
 
 	err  error
 	done chan struct{}
@@ -74,17 +77,23 @@ func (e *Engine) stopError() error {
 // run is the engine's goroutine.
 func (e *Engine) run() {
 	defer close(e.done)
+	e.waiting.timer = time.NewTimer(idleCommit)
+	defer e.waiting.timer.Stop()
 	for {
 		select {
 		case <-e.quit:
 			e.commit()
 			return
 		case r := <-e.queue:
-			if !e.serve(e.gather(r)) {
-				e.log.Error("the chain engine stops", "error", e.failure)
-				return
-			}
+			e.serve(e.gather(r))
+		case <-e.waiting.timer.C:
+			e.commit()
 		}
+		if e.failure != nil {
+			e.log.Error("the chain engine stops", "error", e.failure)
+			return
+		}
+		e.waiting.arm(e.dirty && e.restless)
 	}
 }
 
@@ -104,12 +113,13 @@ func (e *Engine) gather(first *request) []*request {
 }
 
 // serve applies a batch, makes the best chain active, commits, and answers.
-// It reports false when the world has failed: everybody is told, nothing of
-// the batch is acknowledged.
-func (e *Engine) serve(batch []*request) bool {
+// When the world has failed everybody is told, and nothing of the batch is
+// acknowledged.
+func (e *Engine) serve(batch []*request) {
 	lazy := true
 	for _, r := range batch {
 		lazy = lazy && r.lazy
+		e.restless = e.restless || r.restless
 		if e.failure == nil {
 			r.err = r.apply()
 		}
@@ -117,7 +127,7 @@ func (e *Engine) serve(batch []*request) bool {
 	if e.failure == nil {
 		e.activate()
 	}
-	if e.failure == nil && (!lazy || e.full()) {
+	if e.failure == nil && (!lazy || e.full() || e.waiting.late()) {
 		e.commit()
 	}
 	for _, r := range batch {
@@ -131,7 +141,6 @@ func (e *Engine) serve(batch []*request) bool {
 	}
 	clear(e.fresh)
 	clear(e.verdicts)
-	return e.failure == nil
 }
 
 func (r *request) answer() {
@@ -188,6 +197,6 @@ func (e *Engine) settle() error {
 	if err != nil {
 		return e.world(err, "the chain could not be written")
 	}
-	e.dirty = false
+	e.dirty, e.restless = false, false
 	return e.deliver()
 }

@@ -43,6 +43,17 @@ func (e *Engine) Block(h *state.Header) (*state.Block, error) {
 	return e.readBlock(h)
 }
 
+// RawBlock reads the bytes of h's block from the files without decoding them;
+// the caller owns them. They are checked against their checksum and h's hash.
+func (e *Engine) RawBlock(h *state.Header) ([]byte, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if h.Parent != nil && h.Status&state.StatusHaveData == 0 {
+		return nil, fmt.Errorf("block %d (%v) is not in the block files", h.Height, h.Hash)
+	}
+	return e.store.ReadBlock(h)
+}
+
 // readBlock is Block without the lock.
 func (e *Engine) readBlock(h *state.Header) (*state.Block, error) {
 	if h.Parent == nil {

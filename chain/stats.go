@@ -41,6 +41,20 @@ func (e *Engine) RangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error 
 	return e.frozen(nil, func(s *store.Snapshot) error { return s.RangeCoins(f) })
 }
 
+// WalkCoins is RangeCoins for whoever must know after which block: begin hears
+// it before the first coin.
+func (e *Engine) WalkCoins(begin func(tip *state.Header), f func(op wire.OutPoint, c *state.Coin) bool) error {
+	var tip *state.Header
+	note := func() error {
+		tip = e.Tip()
+		return nil
+	}
+	return e.frozen(note, func(s *store.Snapshot) error {
+		begin(tip)
+		return s.RangeCoins(f)
+	})
+}
+
 // StateHash is one hash of everything that the tip determines; see
 // store.Snapshot.StateHash. It costs what UTXOStats costs.
 func (e *Engine) StateHash() (hash chainhash.Hash, err error) {
