@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"sync"
 
 	"granary/rules/goods"
 	"granary/rules/proof"
@@ -72,9 +71,6 @@ func proofMethods() []Method {
 	}
 }
 
-// errMoved: the chain went on between two looks at it.
-var errMoved = errors.New("the chain went on")
-
 // provable finds the block that a proof is to be made at.
 func (c *call) provable() (*state.Header, error) {
 	if c.Rules.Charter == nil {
@@ -107,30 +103,15 @@ func (c *call) committed(at *state.Header, trees bool, f func(then state.GoodsVi
 		if !tip.Descends(at) {
 			return errorf(CodeInvalidAddress, "Block is not in the active chain any more: begin again")
 		}
-		past := c.server.proofs.get(tip, at)
-		var undos []*state.Undo
-		for h := tip; past == nil && h.Height >= at.Height; h = h.Parent {
-			undo, err := c.Chain.Undo(h)
-			if err != nil {
-				return errorf(CodeMisc, "The state before block %d cannot be read: %v", h.Height, err)
-			}
-			undos = append(undos, undo)
-		}
-		if past == nil && !trees {
-			past = proof.Leaves(undos)
-		}
-		err := c.Chain.View(func(now *state.Header, v state.View) (err error) {
-			if now != tip {
-				return errMoved
-			}
-			if past == nil {
-				if past, err = proof.Rewind(v, undos); err != nil {
-					return err
+		past, err := c.wayBack(tip, at, trees)
+		if err == nil {
+			err = c.Chain.View(func(now *state.Header, v state.View) error {
+				if now != tip {
+					return errMoved
 				}
-				c.server.proofs.put(tip, at, past)
-			}
-			return f(past.Over(v))
-		})
+				return f(past.Over(v))
+			})
+		}
 		if !errors.Is(err, errMoved) {
 			return err
 		}
@@ -140,27 +121,25 @@ func (c *call) committed(at *state.Header, trees bool, f func(then state.GoodsVi
 	}
 }
 
-// proofCache keeps the last way back, tree and all: many proofs are asked for
-// at one block, and going back over a full one takes longer than a proof.
-type proofCache struct {
-	mu      sync.Mutex
-	tip, at *state.Header
-	past    *proof.Past
-}
-
-func (p *proofCache) get(tip, at *state.Header) *proof.Past {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.tip != tip || p.at != at {
-		return nil
+// wayBack gives the way from tip to the state that the block of at commits to,
+// with the nodes of the tree where f makes proofs.
+func (c *call) wayBack(tip, at *state.Header, trees bool) (*proof.Past, error) {
+	if trees {
+		c.server.proofs.asked()
+		past, err := c.server.proofs.get(c.ctx, c.Chain, tip, at)
+		if err != nil && !errors.Is(err, errMoved) {
+			return nil, errorf(CodeMisc, "No proof can be made at block %d: %v", at.Height, err)
+		}
+		return past, err
 	}
-	return p.past
-}
-
-func (p *proofCache) put(tip, at *state.Header, past *proof.Past) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tip, p.at, p.past = tip, at, past
+	if past := c.server.proofs.known(tip, at); past != nil {
+		return past, nil
+	}
+	undos, err := undosBack(c.Chain, tip, at)
+	if err != nil {
+		return nil, errorf(CodeMisc, "No audit can be made at block %d: %v", at.Height, err)
+	}
+	return proof.Leaves(undos), nil
 }
 
 // anchor makes the anchor of a block, given the state that it commits to.

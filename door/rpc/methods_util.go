@@ -72,7 +72,10 @@ func clipLong(s string) string {
 const maxDescriptorChars = 32 << 10
 
 func (c *call) descriptor(name string) (*desc.Descriptor, error) {
-	text := c.text(name, "")
+	return c.parseDescriptor(c.text(name, ""))
+}
+
+func (c *call) parseDescriptor(text string) (*desc.Descriptor, error) {
 	if len(text) > maxDescriptorChars {
 		return nil, errorf(CodeInvalidAddress, "a descriptor is at most %d characters long", maxDescriptorChars)
 	}

@@ -273,3 +273,85 @@ func TestGoodsAudit(t *testing.T) {
 	w.fails(CodeInvalidParameter, "not a height of the file", "getgoodsheaders", "[null,100000]")
 	w.fails(CodeInvalidParameter, "not a height of the file", "getgoodsheaders", "[null,-1]")
 }
+
+// TestProofsArePrepared: once somebody asked, the way back over new blocks is
+// made before the next question, for some blocks.
+func TestProofsArePrepared(t *testing.T) {
+	w := newGoodsWorld(t)
+	w.receive(0, 3)
+	w.mine(1)
+	door := w.door
+	prepared := func() bool {
+		tip := door.services.Load().Chain.Tip()
+		for range 200 {
+			if door.proofs.known(tip, tip) != nil {
+				return true
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		return false
+	}
+	if tip := door.services.Load().Chain.Tip(); door.proofs.known(tip, tip) != nil {
+		t.Error("prepared before anybody asked")
+	}
+	var made madeProof
+	w.must(&made, "getgoodsproof", "[2]")
+	for range preparedBlocks {
+		w.mine(1)
+		if !prepared() {
+			t.Fatal("nothing is prepared after a block")
+		}
+	}
+	w.must(&made, "getgoodsproof", "[2]")
+	if f := w.facts(&made); f.Receipt.Quantity() != 2002 {
+		t.Errorf("receipt %+v", f.Receipt.Receipt)
+	}
+	for range preparedBlocks {
+		w.mine(1)
+	}
+	w.mine(1)
+	time.Sleep(20 * time.Millisecond)
+	if tip := door.services.Load().Chain.Tip(); door.proofs.known(tip, tip) != nil {
+		t.Error("still prepared, though nobody asks any more")
+	}
+}
+
+// TestProofsWhileBlocksCome asks for many proofs at once, at several depths,
+// while the chain goes on and back.
+func TestProofsWhileBlocksCome(t *testing.T) {
+	w := newGoodsWorld(t)
+	w.receive(0, 30)
+	w.mine(8)
+	engine := w.door.services.Load().Chain
+	var asking sync.WaitGroup
+	for asker := range 6 {
+		asking.Go(func() {
+			for i := range 25 {
+				at := engine.AtHeight(engine.Tip().Height - int32(asker))
+				var made madeProof
+				response := w.call("getgoodsproof", fmt.Sprintf("[%d,%q]", i, at.Hash))
+				if response.Error != nil {
+					if !strings.Contains(response.Error.Message, "not in the active chain") {
+						t.Error(response.Error.Message)
+					}
+					continue
+				}
+				if err := json.Unmarshal(response.Result, &made); err != nil {
+					t.Error(err)
+					return
+				}
+				if f := w.facts(&made); f.Receipt.Quantity() != 2000+int64(i) || f.Block.Hash != at.Hash {
+					t.Errorf("receipt %+v", f.Receipt.Receipt)
+				}
+			}
+		})
+	}
+	for i := range 12 {
+		w.mine(1)
+		if i%4 == 3 {
+			tip, _ := w.tip()
+			w.must(nil, "invalidateblock", fmt.Sprintf("[%q]", tip))
+		}
+	}
+	asking.Wait()
+}

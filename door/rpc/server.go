@@ -62,6 +62,9 @@ type Server struct {
 	tip      tipWatch
 	running  running
 	proofs   proofCache
+	txSum    txSum
+	scan     scan
+	work     workCache
 
 	// busy is held for reading by every call that uses the services, so that
 	// Close can wait for the last of them.

@@ -8,6 +8,7 @@ import (
 	"granary/mempool"
 	"granary/mine/cpu"
 	"granary/rules/block"
+	"granary/rules/script"
 )
 
 // Services are what the door calls. All of them live until Close has
@@ -16,6 +17,11 @@ type Services struct {
 	Chain *chain.Engine
 	Pool  *mempool.Pool
 	Rules block.Rules
+	// Scripts checks the scripts of proposed blocks; it should be the chain's.
+	Scripts *script.Checker
+	// Templates makes what getblocktemplate hands out; it is refused where
+	// this is nil.
+	Templates TemplateBuilder
 	// Miner makes the blocks of the generate methods, which are refused
 	// where it is nil.
 	Miner *cpu.Miner
@@ -29,4 +35,6 @@ type Services struct {
 	// by itself; Prune says that pruning is on at all.
 	Prune            bool
 	PruneTargetBytes int64
+	// Network is the peer-to-peer network; nil where it is off.
+	Network Network
 }

@@ -90,6 +90,7 @@ func Methods() []Method {
 		goodsMethods(), reserveMethods(), historyMethods(), receiptMethods(), claimMethods(), custodianMethods(), attestedMethods(),
 		proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
 		rawTxMethods(), createTxMethods(), utilMethods(),
+		mempoolFamilyMethods(), statsMethods(), txProofMethods(), scanMethods(), workMethods(), templateMethods(),
 	}
 	all := slices.Concat(families...)
 	slices.SortFunc(all, func(a, b Method) int {

@@ -41,9 +41,11 @@ func (t *tipWatch) close() {
 	}
 }
 
-// Connect implements chain.Follower: it wakes the waitfor methods.
-func (s *Server) Connect(*chain.Event) error {
+// Connect implements chain.Follower: it wakes the waitfor methods and has
+// proofs at the block prepared.
+func (s *Server) Connect(event *chain.Event) error {
 	s.tip.step()
+	s.prepareProof(event.Header)
 	return nil
 }
 

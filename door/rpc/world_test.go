@@ -134,7 +134,7 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 	builder := template.NewBuilder(template.Options{Chain: engine, Pool: pool, Rules: rules, Scripts: scripts, Clock: w.clock})
 	w.door.Ready(Services{
 		Chain: engine, Pool: pool, Rules: rules, Clock: w.clock, TxIndex: index, Goods: goods,
-		Miner: cpu.NewMiner(cpu.Options{Builder: builder, Chain: engine, Clock: w.clock}),
+		Scripts: scripts, Templates: builder, Miner: cpu.NewMiner(cpu.Options{Builder: builder, Chain: engine, Clock: w.clock}),
 	})
 	// Cleanups run in reverse: the door, opened first, would close last.
 	t.Cleanup(func() {

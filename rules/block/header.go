@@ -26,6 +26,12 @@ func (r Rules) CheckHeader(raw *wire.BlockHeader, parent *state.Header, nowUnix 
 	if err := r.checkWork(raw); err != nil {
 		return err
 	}
+	return r.CheckHeaderContext(raw, parent, nowUnix)
+}
+
+// CheckHeaderContext is CheckHeader without the work, for a block that is
+// proposed before it is mined (BIP23).
+func (r Rules) CheckHeaderContext(raw *wire.BlockHeader, parent *state.Header, nowUnix int64) error {
 	if want := r.NextBits(parent, raw.Timestamp.Unix()); raw.Bits != want {
 		return check.Rule("bad-diffbits", "bits are %08x, the chain asks for %08x", raw.Bits, want)
 	}
