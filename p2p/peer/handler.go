@@ -34,6 +34,8 @@ type Facts struct {
 	AddrV2      bool // BIP155 is on
 	// Relay says that transactions may be announced to the peer.
 	Relay bool
+	// SeenAs is what the peer takes our own address to be; it may lie.
+	SeenAs netip.AddrPort
 	// Transport is 1, or 2 for BIP324.
 	Transport uint8
 	// Permissions of whitelisted and manual peers: never evicted, never

@@ -186,6 +186,9 @@ func (c *Conn) ReadBytes() uint64 { return c.progress.total.Load() }
 // WrittenBytes are all bytes that the network took so far.
 func (c *Conn) WrittenBytes() uint64 { return c.written.Load() }
 
+// Reading reports whether a message has begun and is not whole yet.
+func (c *Conn) Reading() bool { return c.progress.armed.Load() }
+
 // Version is 1, or 2 for BIP324.
 func (c *Conn) Version() uint8 { return c.version }
 

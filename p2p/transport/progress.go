@@ -21,19 +21,19 @@ type progressReader struct {
 	stall time.Duration
 	total atomic.Uint64
 
-	armed  bool
+	armed  atomic.Bool
 	window uint64 // total when the window began
 }
 
 // arm begins to measure: a message has begun.
 func (p *progressReader) arm() error {
-	p.armed = true
+	p.armed.Store(true)
 	return p.renew()
 }
 
 // disarm ends it: the message is whole, and the next may take its time.
 func (p *progressReader) disarm() error {
-	p.armed = false
+	p.armed.Store(false)
 	return p.nc.SetReadDeadline(time.Time{})
 }
 
@@ -48,7 +48,7 @@ func (p *progressReader) Read(b []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, fmt.Errorf("%w (%v)", ErrStalled, err)
 	}
-	if p.armed && err == nil && total-p.window >= stallBytes {
+	if p.armed.Load() && err == nil && total-p.window >= stallBytes {
 		err = p.renew()
 	}
 	return n, err
