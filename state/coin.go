@@ -72,6 +72,14 @@ type GoodsView interface {
 	GoodsRange(from, to []byte, f func(key, value []byte) bool) error
 }
 
+// GoodsWarmer is a GoodsView that can read many keys at a time.
+type GoodsWarmer interface {
+	// WarmGoods says that Goods will soon be asked for each of keys. It
+	// changes nothing but the time that takes, and reports nothing: an error
+	// of the world comes again with Goods.
+	WarmGoods(keys [][]byte)
+}
+
 // View is the whole state after some block.
 type View interface {
 	CoinView

@@ -111,6 +111,24 @@ func (o *Overlay) goodsBelow(key []byte) ([]byte, error) {
 	return value, err
 }
 
+// WarmGoods implements GoodsWarmer, as far as the View below does.
+func (o *Overlay) WarmGoods(keys [][]byte) {
+	below, able := o.below.(GoodsWarmer)
+	if !able {
+		return
+	}
+	var missing [][]byte
+	for _, key := range keys {
+		if _, own := o.goods[string(key)]; own {
+			continue
+		}
+		if _, read := o.read[string(key)]; !read {
+			missing = append(missing, key)
+		}
+	}
+	below.WarmGoods(missing)
+}
+
 // SetGoods puts value under key; nil removes it. The overlay keeps value.
 func (o *Overlay) SetGoods(key, value []byte) error {
 	entry, ok := o.goods[string(key)]
@@ -119,7 +137,7 @@ func (o *Overlay) SetGoods(key, value []byte) error {
 		if err != nil {
 			return err
 		}
-		entry.before = bytes.Clone(before)
+		entry.before = before
 		delete(o.read, string(key))
 		if len(key) > 0 {
 			o.kinds[key[0]] = append(o.kinds[key[0]], string(key))
@@ -237,6 +255,7 @@ func (Empty) Goods([]byte) ([]byte, error) { return nil, nil }
 func (Empty) GoodsRange(_, _ []byte, _ func(_, _ []byte) bool) error { return nil }
 
 var (
-	_ View = (*Overlay)(nil)
-	_ View = Empty{}
+	_ View        = (*Overlay)(nil)
+	_ GoodsWarmer = (*Overlay)(nil)
+	_ View        = Empty{}
 )

@@ -106,6 +106,9 @@ func (s *Store) pending() bool {
 func (s *Store) settle() {
 	s.coins.MarkClean()
 	s.coins.Trim(s.budget.coinBytes)
+	for n := s.goods.From(nil); n != nil; n = n.Next() {
+		s.cached.put(n.key, n.value)
+	}
 	s.goods.Clear()
 	clear(s.waiting)
 	clear(s.headers)

@@ -20,8 +20,9 @@ import (
 )
 
 // FormatVersion is the format of everything below the data directory. Raise
-// it with any change that an older granary would misread.
-const FormatVersion = 1
+// it with any change that an older granary would misread. Since 2 the goods
+// tree is stored in pages.
+const FormatVersion = 2
 
 // Names below the data directory.
 const (
@@ -41,7 +42,8 @@ type Options struct {
 	Net       *params.Network
 	CharterID params.CharterID
 	// CacheBytes bounds the memory of the Store: Pebble's caches, changes not
-	// committed yet, remembered coins, and the batch of a commit. Zero means
+	// committed yet, remembered coins and goods values, and the batch of a
+	// commit. Zero means
 	// params.DefaultDBCacheMiB; less than 16 MiB is raised to that.
 	CacheBytes int64
 	// Log may be nil.
@@ -70,6 +72,8 @@ type Store struct {
 
 	coins *coins.Cache
 	goods sortedMap
+	// cached is what the disk has of the goods state.
+	cached *goodsCache
 	// headers waiting for the next commit, in order of SaveHeader.
 	headers  []*state.Header
 	waiting  map[*state.Header]bool
@@ -92,18 +96,24 @@ type Store struct {
 // budget divides Options.CacheBytes.
 type budget struct {
 	pebbleBytes  int64 // block cache and memtables
+	goodsBytes   int64 // cache of the goods state
 	coinBytes    int64 // coin cache, changes and clean together
 	pendingBytes int64 // changes at which a commit is due
 }
 
-// A quarter is Pebble's; what remains is halved between the coin cache and
-// the batch that a commit makes of it.
-func divide(cacheBytes int64) budget {
+// A quarter is Pebble's, on a chain with a charter an eighth the goods cache's;
+// what remains is halved between the coin cache and the batch that a commit
+// makes of it.
+func divide(cacheBytes int64, charter bool) budget {
 	if cacheBytes == 0 {
 		cacheBytes = params.DefaultDBCacheMiB << 20
 	}
 	cacheBytes = max(cacheBytes, 16<<20)
-	b := budget{pebbleBytes: cacheBytes / 4, coinBytes: cacheBytes * 3 / 8}
+	b := budget{pebbleBytes: cacheBytes / 4}
+	if charter {
+		b.goodsBytes = cacheBytes / 8
+	}
+	b.coinBytes = (cacheBytes - b.pebbleBytes - b.goodsBytes) / 2
 	b.pendingBytes = min(b.coinBytes*3/4, kv.MaxBatchBytes/2)
 	return b
 }
@@ -131,10 +141,11 @@ func newStore(options Options) *Store {
 		coins:   coins.NewCache(),
 		waiting: make(map[*state.Header]bool),
 		sums:    make(map[recordPlace]uint32),
-		budget:  divide(options.CacheBytes),
+		budget:  divide(options.CacheBytes, options.CharterID != (params.CharterID{})),
 		genesis: options.Net.GenesisHash(),
 		place:   writePlaces{ends: map[uint32]fileEnds{}},
 	}
+	s.cached = newGoodsCache(s.budget.goodsBytes)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

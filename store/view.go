@@ -12,7 +12,10 @@ import (
 	"granary/store/coins"
 )
 
-var _ state.View = (*Store)(nil)
+var (
+	_ state.View        = (*Store)(nil)
+	_ state.GoodsWarmer = (*Store)(nil)
+)
 
 // Coin implements state.CoinView. The coin is the caller's own.
 func (s *Store) Coin(op wire.OutPoint) (*state.Coin, error) {
@@ -83,7 +86,10 @@ func (s *Store) Goods(key []byte) ([]byte, error) {
 	if s.failed != nil {
 		return nil, s.failed
 	}
-	return s.db.Get(goodsKey(key))
+	if value, known := s.cached.get(key); known {
+		return value, nil
+	}
+	return s.goodsOnDisk(key)
 }
 
 // GoodsRange implements state.GoodsView.

@@ -31,13 +31,14 @@ type Step struct {
 // Prove makes a proof for key from the stored tree, whether the key is there
 // or not. The result owns its memory.
 func Prove(view state.GoodsView, key []byte) (*Proof, error) {
-	at, err := loadRoot(view.Goods)
+	l := loader{get: view.Goods}
+	at, err := l.loadRoot()
 	if err != nil || at == nil {
 		return &Proof{}, err
 	}
 	p := &Proof{Leaf: true}
-	for !at.leaf {
-		left, right, err := children(view.Goods, at)
+	for at.form != formLeaf {
+		left, right, err := l.children(at)
 		if err != nil {
 			return nil, err
 		}
@@ -48,14 +49,14 @@ func Prove(view state.GoodsView, key []byte) (*Proof, error) {
 		p.Path = append(p.Path, Step{at.bit, sibling.hash})
 		at = next
 	}
-	value, err := view.Goods(at.prefix)
+	value, err := view.Goods(at.key)
 	if err != nil {
 		return nil, err
 	}
-	if value == nil || LeafHash(at.prefix, value) != at.hash {
-		return nil, fmt.Errorf("commitment tree: leaf %x does not match its hash", at.prefix)
+	if value == nil || LeafHash(at.key, value) != at.hash {
+		return nil, fmt.Errorf("commitment tree: leaf %x does not match its hash", at.key)
 	}
-	p.Key, p.Value = at.prefix, bytes.Clone(value)
+	p.Key, p.Value = bytes.Clone(at.key), bytes.Clone(value)
 	return p, nil
 }
 

@@ -11,19 +11,24 @@ import (
 )
 
 // Builder computes a root from all leaves in ascending key order, in memory
-// that grows with the depth only. It shares no code with Update: each checks
-// the other. The zero Builder is ready.
+// that grows with the depth only. It shares no code with Update but the form
+// of an entry: each checks the other. The zero Builder is ready.
 type Builder struct {
 	stack []subtree
 	last  []byte
-	inner func(node, left, right *ref) error // sees every inner node, may be nil
+	pages func(key, value []byte) error // sees every page but the topmost, may be nil
 }
 
-// subtree is finished but for its place: below is the bit in which its keys
-// first differ from those of the subtree under it on the stack.
+// subtree is finished but for its place.
 type subtree struct {
-	ref   *ref
+	hash chainhash.Hash
+	leaf bool
+	bit  uint16 // of an inner node
+	key  []byte // of a leaf; for an inner node one of those below it
+	// below is the bit in which its keys first differ from those of the
+	// subtree under it on the stack.
 	below uint16
+	page  []byte // what lies in the page of an inner node, from it on
 }
 
 // Add takes the next leaf. It fails on a key that is out of order, too long,
@@ -46,26 +51,51 @@ func (b *Builder) Add(key, value []byte) error {
 		}
 	}
 	b.last = bytes.Clone(key)
-	leaf := &ref{hash: LeafHash(key, value), leaf: true, prefix: b.last}
-	b.stack = append(b.stack, subtree{leaf, bit})
+	b.stack = append(b.stack, subtree{hash: LeafHash(key, value), leaf: true, key: b.last, below: bit})
 	return nil
 }
 
 func (b *Builder) merge() error {
 	top := len(b.stack) - 1
-	left, right := b.stack[top-1].ref, b.stack[top].ref
-	bit := b.stack[top].below
-	node := innerRef(NodeHash(bit, left.hash, right.hash), bit, right.prefix)
-	b.stack[top-1].ref = node
-	b.stack = b.stack[:top]
-	if b.inner != nil {
-		return b.inner(node, left, right)
+	left, right := &b.stack[top-1], &b.stack[top]
+	joined := subtree{
+		hash: NodeHash(right.below, left.hash, right.hash), bit: right.below, key: right.key, below: left.below,
 	}
+	if b.pages != nil {
+		joined.page = append(joined.page, byte(joined.bit%windowBits))
+		for _, child := range []*subtree{left, right} {
+			if err := b.place(&joined, child); err != nil {
+				return err
+			}
+		}
+	}
+	b.stack = append(b.stack[:top-1], joined)
 	return nil
 }
 
+// place adds a child to its parent's page, or gives it a page of its own.
+func (b *Builder) place(parent, child *subtree) error {
+	window := parent.bit / windowBits
+	if !child.leaf && child.bit/windowBits == window {
+		parent.page = append(parent.page, child.page...)
+		return nil
+	}
+	parent.page = child.refer(parent.page, int(window/2))
+	if child.leaf {
+		return nil
+	}
+	return b.pages(pageKey(child.bit, child.key), child.page)
+}
+
+func (s *subtree) refer(b []byte, skip int) []byte {
+	if s.leaf {
+		return appendLeaf(b, &s.hash, s.key, skip)
+	}
+	return appendStub(b, &s.hash, s.bit, s.key, skip)
+}
+
 // finish joins what is left, nil for no leaves.
-func (b *Builder) finish() (*ref, error) {
+func (b *Builder) finish() (*subtree, error) {
 	for len(b.stack) > 1 {
 		if err := b.merge(); err != nil {
 			return nil, err
@@ -74,7 +104,7 @@ func (b *Builder) finish() (*ref, error) {
 	if len(b.stack) == 0 {
 		return nil, nil
 	}
-	return b.stack[0].ref, nil
+	return &b.stack[0], nil
 }
 
 // Root gives the root of all leaves added; the Builder is used up.
@@ -87,13 +117,14 @@ func (b *Builder) Root() (chainhash.Hash, error) {
 }
 
 // Check recomputes the whole tree from the state's leaves and compares every
-// stored node: none may be missing, wrong or left over. It gives the root.
+// stored page: none may be missing, wrong or left over. It gives the root.
 func Check(view state.GoodsView) (chainhash.Hash, error) {
 	expected := 0
-	b := Builder{inner: func(node, left, right *ref) error {
+	stored := func(key, want []byte) error {
 		expected++
-		return checkStored(view, node.key(), right.append(left.append(nil)))
-	}}
+		return checkStored(view, key, want)
+	}
+	b := Builder{pages: stored}
 	var failed error
 	err := view.GoodsRange(state.FirstStateKey(), nil, func(key, value []byte) bool {
 		failed = b.Add(key, value)
@@ -106,16 +137,18 @@ func Check(view state.GoodsView) (chainhash.Hash, error) {
 	if err != nil {
 		return chainhash.Hash{}, err
 	}
-	var root chainhash.Hash
-	var rootValue []byte
-	if top != nil {
-		expected++
-		root, rootValue = top.hash, top.append(nil)
+	if top == nil {
+		return chainhash.Hash{}, checkCount(view, 0)
 	}
-	if err := checkStored(view, rootKey(), rootValue); err != nil {
-		return root, err
+	if err := stored(rootKey(), top.refer(nil, 0)); err != nil {
+		return top.hash, err
 	}
-	return root, checkCount(view, expected)
+	if !top.leaf {
+		if err := stored(pageKey(top.bit, top.key), top.page); err != nil {
+			return top.hash, err
+		}
+	}
+	return top.hash, checkCount(view, expected)
 }
 
 func checkStored(view state.GoodsView, key, want []byte) error {
@@ -124,12 +157,12 @@ func checkStored(view state.GoodsView, key, want []byte) error {
 		return err
 	}
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("commitment tree: node %x is stored as %x, should be %x", key, got, want)
+		return fmt.Errorf("commitment tree: page %x is stored as %x, should be %x", key, got, want)
 	}
 	return nil
 }
 
-// checkCount compares the number of stored nodes with what belongs there.
+// checkCount compares the number of stored pages with what belongs there.
 func checkCount(view state.GoodsView, expected int) error {
 	stored := 0
 	err := view.GoodsRange(state.NodeKeyPrefix(), state.FirstStateKey(), func(_, _ []byte) bool {
@@ -137,7 +170,7 @@ func checkCount(view state.GoodsView, expected int) error {
 		return true
 	})
 	if err == nil && stored != expected {
-		err = fmt.Errorf("commitment tree: %d nodes are stored, should be %d", stored, expected)
+		err = fmt.Errorf("commitment tree: %d pages are stored, should be %d", stored, expected)
 	}
 	return err
 }

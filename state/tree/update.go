@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"sort"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
@@ -17,14 +18,15 @@ type ReadWriter interface {
 
 // Root gives the root of the stored tree, 32 zero bytes for an empty one.
 func Root(view state.GoodsView) (chainhash.Hash, error) {
-	r, err := loadRoot(view.Goods)
-	if err != nil || r == nil {
+	l := loader{get: view.Goods}
+	top, err := l.loadRoot()
+	if err != nil || top == nil {
 		return chainhash.Hash{}, err
 	}
-	return r.hash, nil
+	return top.hash, nil
 }
 
-// Update brings the stored nodes in line with changed state keys and gives
+// Update brings the stored pages in line with changed state keys and gives
 // the new root. changes are ascending by key, one for each key; New is the
 // value now, nil for a removed key; Old is not used. The cost grows with
 // the number of changes and the depth of the tree, not with its size.
@@ -33,14 +35,15 @@ func Update(rw ReadWriter, changes []state.GoodsChange) (chainhash.Hash, error) 
 		check.Must(len(c.Key) > 0 && len(c.Key) <= MaxKeyBytes && !state.IsNodeKey(c.Key), "tree: bad key %x", c.Key)
 		check.Must(i == 0 || bytes.Compare(changes[i-1].Key, c.Key) < 0, "tree: changes are not ascending at %x", c.Key)
 	}
-	old, err := loadRoot(rw.Goods)
+	u := updater{loader: loader{get: rw.Goods}, rw: rw}
+	old, err := u.loadRoot()
 	if err != nil {
 		return chainhash.Hash{}, err
 	}
-	u := updater{rw: rw}
+	u.warm(old, changes)
 	now := u.update(old, changes)
 	if u.err == nil {
-		u.set(rootKey(), now)
+		u.store(now)
 	}
 	if u.err != nil || now == nil {
 		return chainhash.Hash{}, u.err
@@ -48,89 +51,99 @@ func Update(rw ReadWriter, changes []state.GoodsChange) (chainhash.Hash, error) 
 	return now.hash, nil
 }
 
-// updater walks down with the changes and up with the new references; the
-// first error of the state stops it.
+// updater changes nodes in memory, page by page as the changes lead to them,
+// and stores them afterwards; the first error of the state stops it.
 type updater struct {
-	rw  ReadWriter
-	err error
+	loader
+	rw        ReadWriter
+	unwritten []*node // topmost nodes of pages
+	value     []byte  // of the page that is being written
+	err       error
 }
 
-func (u *updater) set(key []byte, refs ...*ref) {
-	if u.err != nil {
-		return
+func (u *updater) children(n *node) (left, right *node) {
+	left, right, err := u.loader.children(n)
+	if err != nil && u.err == nil {
+		u.err = err
 	}
-	var value []byte
-	for _, r := range refs {
-		if r != nil {
-			value = r.append(value)
-		}
-	}
-	u.err = u.rw.SetGoods(key, value)
+	return left, right
 }
 
 // update applies changes to the subtree below old (nil if there is none) and
-// gives the reference to what is there afterwards.
-func (u *updater) update(old *ref, changes []state.GoodsChange) *ref {
+// gives what is there afterwards.
+func (u *updater) update(old *node, changes []state.GoodsChange) *node {
 	if u.err != nil || len(changes) == 0 {
 		return old
 	}
-	if old == nil || old.leaf {
-		if only := len(changes) == 1; only && (old == nil || bytes.Equal(old.prefix, changes[0].Key)) {
-			return leafOf(&changes[0])
+	if old == nil || old.form == formLeaf {
+		if only := len(changes) == 1; only && (old == nil || bytes.Equal(old.key, changes[0].Key)) {
+			return leafOf(old, &changes[0])
 		}
 	}
 	bit, key := splitBit(old, changes)
-	if old != nil && !old.leaf && bit == old.bit {
-		return u.inner(old, changes)
+	zeros, ones := splitChanges(changes, bit)
+	if old != nil && old.form != formLeaf && bit == old.bit {
+		return u.inner(old, zeros, ones)
 	}
 	check.Must(bit < noBit, "tree: key %x is the beginning of another", key)
-	zeros, ones := splitChanges(changes, bit)
-	var oldLeft, oldRight *ref
-	if old != nil && bitOf(old.prefix, bit) == 0 {
+	var oldLeft, oldRight *node
+	if old != nil && bitOf(old.key, bit) == 0 {
 		oldLeft = old
 	} else {
 		oldRight = old
 	}
-	return u.join(bit, key, u.update(oldLeft, zeros), u.update(oldRight, ones))
+	left, right := u.update(oldLeft, zeros), u.update(oldRight, ones)
+	if left == nil || right == nil || u.err != nil {
+		return either(left, right)
+	}
+	return &node{
+		form: formInner, bit: bit, key: key, left: left, right: right, changed: true,
+		hash: NodeHash(bit, left.hash, right.hash),
+	}
 }
 
-// inner applies changes that all lie below an existing inner node.
-func (u *updater) inner(old *ref, changes []state.GoodsChange) *ref {
-	left, right, err := children(u.rw.Goods, old)
-	if err != nil {
-		u.err = err
+// inner applies changes that all lie below an existing inner node. With one
+// side empty it is no more and the other takes its place.
+func (u *updater) inner(n *node, zeros, ones []state.GoodsChange) *node {
+	oldLeft, oldRight := u.children(n)
+	if u.err != nil {
 		return nil
 	}
-	zeros, ones := splitChanges(changes, old.bit)
-	left, right = u.update(left, zeros), u.update(right, ones)
-	if left == nil || right == nil {
-		u.set(old.key())
-	}
-	return u.join(old.bit, old.prefix, left, right)
-}
-
-// join stores the inner node over two subtrees; with one of them empty there
-// is no node and the other takes its place.
-func (u *updater) join(bit uint16, key []byte, left, right *ref) *ref {
+	left, right := u.update(oldLeft, zeros), u.update(oldRight, ones)
 	switch {
-	case u.err != nil || left == nil && right == nil:
+	case u.err != nil:
 		return nil
-	case left == nil:
-		return right
-	case right == nil:
-		return left
+	case left == nil || right == nil:
+		if n.from != nil {
+			n.from.alive--
+			n.from.lost = true
+		}
+		return either(left, right)
 	}
-	r := innerRef(NodeHash(bit, left.hash, right.hash), bit, key)
-	u.set(r.key(), left, right)
-	return r
+	if left != oldLeft || right != oldRight || left.changed || right.changed {
+		n.left, n.right, n.changed = left, right, true
+		n.hash = NodeHash(n.bit, left.hash, right.hash)
+	}
+	return n
+}
+
+func either(left, right *node) *node {
+	if left == nil {
+		return right
+	}
+	return left
 }
 
 // leafOf is the leaf that a change leaves behind, nil for a removal.
-func leafOf(c *state.GoodsChange) *ref {
+func leafOf(old *node, c *state.GoodsChange) *node {
 	if c.New == nil {
 		return nil
 	}
-	return &ref{hash: LeafHash(c.Key, c.New), leaf: true, prefix: bytes.Clone(c.Key)}
+	hash := LeafHash(c.Key, c.New)
+	if old != nil && old.hash == hash {
+		return old
+	}
+	return &node{hash: hash, key: bytes.Clone(c.Key), changed: true}
 }
 
 // noBit is beyond the last bit of any key.
@@ -138,11 +151,11 @@ const noBit = 8 * MaxKeyBytes
 
 // splitBit is the first bit in which old and the changes do not all agree, at
 // most the bit of old itself; key shows the bits before it.
-func splitBit(old *ref, changes []state.GoodsChange) (bit uint16, key []byte) {
+func splitBit(old *node, changes []state.GoodsChange) (bit uint16, key []byte) {
 	key, bit = changes[0].Key, noBit
 	if old != nil {
-		key = old.prefix
-		if !old.leaf {
+		key = old.key
+		if old.form != formLeaf {
 			bit = old.bit
 		}
 	}
@@ -155,9 +168,6 @@ func splitBit(old *ref, changes []state.GoodsChange) (bit uint16, key []byte) {
 
 // splitChanges cuts sorted changes that share the bits before bit.
 func splitChanges(changes []state.GoodsChange, bit uint16) (zeros, ones []state.GoodsChange) {
-	at := 0
-	for at < len(changes) && bitOf(changes[at].Key, bit) == 0 {
-		at++
-	}
+	at := sort.Search(len(changes), func(i int) bool { return bitOf(changes[i].Key, bit) == 1 })
 	return changes[:at], changes[at:]
 }
