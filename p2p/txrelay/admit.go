@@ -1,0 +1,315 @@
+package txrelay
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+
+	"granary/base/check"
+	"granary/base/hash"
+	"granary/state"
+)
+
+// receiveTx takes a transaction from a peer.
+func (r *Relay) receiveTx(l *link, tx *state.Tx) {
+	if !l.heard {
+		l.Disconnect("sends a transaction, which it was asked not to")
+		return
+	}
+	if r.Syncing() {
+		return
+	}
+	r.follow()
+	if l.facts.WTxIDRelay {
+		l.known.add(tx.Wtxid)
+	} else {
+		l.known.add(tx.Txid)
+	}
+	r.requests.answered(l.ID(), tx.Txid)
+	r.requests.answered(l.ID(), tx.Wtxid)
+	switch {
+	case r.orphans.get(tx.Wtxid) != nil:
+		r.shareOrphan(l, tx.Wtxid, r.Clock.Now())
+	case r.known(tx.Wtxid, false):
+		if item := r.items.find(tx.Wtxid); item != nil && l.facts.ForceRelay {
+			r.enqueue(item)
+		}
+	case r.underpaid.has(tx.Wtxid):
+		r.tryWithChild(l, tx)
+	default:
+		r.judge(l, tx)
+	}
+}
+
+// judge hands a transaction to the mempool and deals with the verdict.
+// settled is false where its parents are still missing.
+func (r *Relay) judge(l *link, tx *state.Tx) (settled bool) {
+	_, err := r.Pool.Accept(tx)
+	if err == nil {
+		r.accepted(l, tx)
+		return true
+	}
+	rule := check.AsRule(err)
+	switch {
+	case rule == nil:
+		r.worldFailed(tx, err)
+	case rule.Kind == check.Unconnected:
+		return !r.takeOrphan(l, tx)
+	default:
+		r.refused(l, tx, rule)
+		if reconsiderable(rule) {
+			r.tryWithChild(l, tx)
+		}
+	}
+	return true
+}
+
+// accepted deals with a transaction that the mempool took: whatever waited for
+// it is looked at again.
+func (r *Relay) accepted(l *link, tx *state.Tx) {
+	r.done(tx)
+	l.lastTx = r.Clock.Now()
+	for _, child := range r.orphans.children(tx.Txid, len(tx.Msg.TxOut)) {
+		r.lookAgain(child)
+	}
+	r.follow()
+}
+
+// done ends the requests for a transaction that is judged.
+func (r *Relay) done(tx *state.Tx) {
+	r.orphans.remove(tx.Wtxid)
+	r.requests.forget(tx.Txid)
+	r.requests.forget(tx.Wtxid)
+}
+
+// lookAgain puts an orphan on the list of the peer that answers for it.
+func (r *Relay) lookAgain(orphan *orphanTx) {
+	for _, id := range orphan.from {
+		if l := r.link(id); l != nil {
+			if !slices.Contains(l.work, orphan.tx.Wtxid) {
+				l.work = append(l.work, orphan.tx.Wtxid)
+			}
+			return
+		}
+	}
+}
+
+// judgeOrphans judges one orphan of a peer whose parents may be there now. One
+// for each tick: a peer with many costs the others little.
+func (r *Relay) judgeOrphans(l *link) {
+	for len(l.work) > 0 {
+		orphan := r.orphans.get(l.work[0])
+		l.work = l.work[1:]
+		if orphan != nil && r.judge(l, orphan.tx) {
+			return
+		}
+	}
+}
+
+// worldFailed tells of an error that is nobody's fault here, at most once a
+// minute.
+func (r *Relay) worldFailed(tx *state.Tx, err error) {
+	r.done(tx)
+	if now := r.Clock.Now(); now.Sub(r.worldErrorLog) >= time.Minute {
+		r.worldErrorLog = now
+		r.Log.Error("the mempool could not judge a transaction", "error", err)
+	}
+}
+
+// refused remembers a refusal, and blames the peer where Bitcoin's own rules
+// are broken.
+func (r *Relay) refused(l *link, tx *state.Tx, rule *check.RuleError) {
+	r.Log.Debug("transaction refused", "peer", l.ID(), "txid", tx.Txid.String(), "reason", string(rule.Code))
+	r.remember(tx, rule)
+	r.orphans.remove(tx.Wtxid)
+	if blames(rule) && !stripped(tx, rule) {
+		l.Misbehaved("sent an invalid transaction: " + string(rule.Code))
+	}
+}
+
+// remember keeps in mind that a transaction need not be asked for again. Under
+// its txid only where no other witness can make it better.
+func (r *Relay) remember(tx *state.Tx, rule *check.RuleError) {
+	if rule.Kind == check.Mutated || stripped(tx, rule) {
+		return
+	}
+	if reconsiderable(rule) {
+		r.underpaid.add(tx.Wtxid)
+	} else {
+		r.rejects.add(tx.Wtxid)
+		if rule.Code == "bad-txns-nonstandard-inputs" {
+			r.rejects.add(tx.Txid)
+			r.requests.forget(tx.Txid)
+		}
+	}
+	r.requests.forget(tx.Wtxid)
+	r.spare(tx)
+}
+
+// blames reports whether a refusal is the fault of whoever relayed it: rules
+// of Bitcoin that no state of the chain lifts again.
+func blames(rule *check.RuleError) bool {
+	return rule.Kind == check.Consensus && !rule.Code.Goods() && rule.Code != "bad-txns-premature-spend-of-coinbase"
+}
+
+// stripped reports whether what is wrong may be that somebody took the witness
+// away, which changes no txid.
+func stripped(tx *state.Tx, rule *check.RuleError) bool {
+	return tx.Txid == tx.Wtxid && strings.Contains(string(rule.Code), "script-verify-flag")
+}
+
+// reconsiderable reports whether a child that pays could help.
+func reconsiderable(rule *check.RuleError) bool {
+	switch rule.Code {
+	case "min relay fee not met", "mempool min fee not met", "insufficient fee":
+		return true
+	}
+	return false
+}
+
+// tryWithChild tries a parent that pays too little with the first child among
+// the orphans that was not tried with it yet: one that the same peer announced
+// before others, the youngest before older ones.
+func (r *Relay) tryWithChild(l *link, parent *state.Tx) {
+	if r.Packages == nil {
+		return
+	}
+	child := r.childFor(l, parent)
+	if child == nil {
+		return
+	}
+	both := []*state.Tx{parent, child.tx}
+	refusals, err := r.Packages.AcceptPackage(both)
+	if err != nil {
+		r.worldFailed(parent, err)
+		return
+	}
+	check.Must(len(refusals) == len(both), "a package of %d got %d verdicts", len(both), len(refusals))
+	if refusals[0] != nil || refusals[1] != nil {
+		r.underpaid.add(packageID(both))
+	}
+	for i, tx := range both {
+		rule := check.AsRule(refusals[i])
+		switch {
+		case refusals[i] == nil:
+			r.accepted(l, tx)
+		case rule != nil && rule.Kind != check.Unconnected:
+			// A package may be refused as a whole: only what is wrong with
+			// one of the two is its own.
+			r.refused(l, tx, rule)
+		}
+	}
+}
+
+func (r *Relay) childFor(l *link, parent *state.Tx) *orphanTx {
+	children := r.orphans.children(parent.Txid, len(parent.Msg.TxOut))
+	slices.Reverse(children)
+	slices.SortStableFunc(children, func(a, b *orphanTx) int {
+		return btoi(slices.Contains(b.from, l.ID())) - btoi(slices.Contains(a.from, l.ID()))
+	})
+	for _, child := range children {
+		if !r.rejects.has(child.tx.Wtxid) && !r.underpaid.has(packageID([]*state.Tx{parent, child.tx})) {
+			return child
+		}
+	}
+	return nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// packageID names a set of transactions, whatever their order.
+func packageID(txs []*state.Tx) chainhash.Hash {
+	ids := make([]chainhash.Hash, len(txs))
+	for i, tx := range txs {
+		ids[i] = tx.Wtxid
+	}
+	slices.SortFunc(ids, func(a, b chainhash.Hash) int { return slices.Compare(a[:], b[:]) })
+	return hash.Double(slices.Concat(ids[0][:], ids[1][:]))
+}
+
+// takeOrphan keeps a transaction whose parents are missing and asks for them;
+// false if it is hopeless: a parent was refused.
+func (r *Relay) takeOrphan(l *link, tx *state.Tx) bool {
+	parents, hopeless := r.missingParents(tx)
+	r.requests.forget(tx.Txid)
+	r.requests.forget(tx.Wtxid)
+	if hopeless {
+		r.orphans.remove(tx.Wtxid)
+		r.rejects.add(tx.Wtxid)
+		r.rejects.add(tx.Txid)
+		r.spare(tx)
+		return false
+	}
+	now := r.Clock.Now()
+	if r.orphans.get(tx.Wtxid) == nil {
+		r.spare(tx)
+		if !r.orphans.add(tx, l.ID(), now) {
+			return false
+		}
+	}
+	r.askForParents(l, parents, now)
+	return true
+}
+
+// shareOrphan lets another peer that has an orphan answer for it too, and be
+// asked for its parents.
+func (r *Relay) shareOrphan(l *link, wtxid chainhash.Hash, now time.Time) {
+	orphan := r.orphans.get(wtxid)
+	if slices.Contains(orphan.from, l.ID()) || !r.orphans.announced(wtxid, l.ID()) {
+		return
+	}
+	parents, _ := r.missingParents(orphan.tx)
+	r.askForParents(l, parents, now)
+}
+
+func (r *Relay) askForParents(l *link, parents []chainhash.Hash, now time.Time) {
+	for _, txid := range parents {
+		if !l.facts.WTxIDRelay {
+			l.known.add(txid)
+		}
+		if !r.known(txid, false) {
+			r.candidate(l, txid, false, now)
+		}
+	}
+}
+
+// missingParents lists the txids of parents that are not in the pool.
+// hopeless says that one of them was refused for good, or more than one for
+// its fee: packages have one parent.
+func (r *Relay) missingParents(tx *state.Tx) (txids []chainhash.Hash, hopeless bool) {
+	seen := make(map[chainhash.Hash]bool, len(tx.Msg.TxIn))
+	poor := 0
+	for _, in := range tx.Msg.TxIn {
+		txid := in.PreviousOutPoint.Hash
+		if seen[txid] || r.items.find(txid) != nil {
+			continue
+		}
+		seen[txid] = true
+		if r.underpaid.has(txid) {
+			poor++
+		}
+		if r.rejects.has(txid) || poor > 1 {
+			return nil, true
+		}
+		txids = append(txids, txid)
+	}
+	return txids, false
+}
+
+// maxSpareBytes bounds a transaction that is worth keeping for a compact block.
+const maxSpareBytes = 100_000
+
+// spare hands on a transaction that is not in the pool: a compact block may
+// hold it.
+func (r *Relay) spare(tx *state.Tx) {
+	if r.Spare != nil && len(tx.Raw) <= maxSpareBytes {
+		r.Spare(tx)
+	}
+}
