@@ -1,15 +1,15 @@
 package proof
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
 	"sort"
 
-	"github.com/btcsuite/btcd/wire/v2"
-
 	"granary/rules/goods"
 	"granary/state"
+	"granary/state/tree"
 )
 
 // Past is what was different in the goods state some blocks ago. It is
@@ -32,18 +32,57 @@ func Leaves(undos []*state.Undo) *Past {
 
 // Rewind goes back from view, the state after the newest block, over blocks
 // given their undo from the newest to the oldest, tree and all: proofs can be
-// made from the result. Its cost grows with what the blocks changed.
+// made from the result. Its cost grows with what the blocks changed, most of it
+// for the nodes of the tree above.
 func Rewind(view state.GoodsView, undos []*state.Undo) (*Past, error) {
-	over := state.NewOverlay(goodsOnly{view}, 0)
-	if err := goods.Revert(over, merge(undos)); err != nil {
+	w := &rewinding{now: view, past: &Past{values: map[string][]byte{}}}
+	if err := w.back(merge(undos)); err != nil {
 		return nil, fmt.Errorf("go back to the state that the block commits to: %w", err)
 	}
-	delta := over.Changes(state.IsNodeKey)
-	p := &Past{values: make(map[string][]byte, len(delta.Goods)+len(delta.Nodes))}
-	for _, c := range slices.Concat(delta.Goods, delta.Nodes) {
-		p.values[string(c.Key)] = c.New
+	return w.past.sort(), nil
+}
+
+// rewinding is a state that is being taken back. It does no more than that
+// takes: it asks the state of now for nothing twice that was changed, and keeps
+// no changes apart.
+type rewinding struct {
+	now  state.GoodsView
+	past *Past
+}
+
+// back takes changes back, which are ascending by key.
+func (w *rewinding) back(changes []state.GoodsChange) error {
+	for i := range changes {
+		c := &changes[i]
+		if len(c.Key) == 0 || state.IsNodeKey(c.Key) {
+			return fmt.Errorf("%w: key %x is out of place", goods.ErrUnclean, c.Key)
+		}
+		now, err := w.now.Goods(c.Key)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(now, c.New) || (now == nil) != (c.New == nil) {
+			return fmt.Errorf("%w: key %x is not as the block left it", goods.ErrUnclean, c.Key)
+		}
+		w.past.values[string(c.Key)] = c.Old
+		c.New = c.Old
 	}
-	return p.sort(), nil
+	_, err := tree.Update(w, changes)
+	return err
+}
+
+// Goods implements tree.ReadWriter.
+func (w *rewinding) Goods(key []byte) ([]byte, error) {
+	if value, ok := w.past.values[string(key)]; ok {
+		return value, nil
+	}
+	return w.now.Goods(key)
+}
+
+// SetGoods implements tree.ReadWriter.
+func (w *rewinding) SetGoods(key, value []byte) error {
+	w.past.values[string(key)] = value
+	return nil
 }
 
 func (p *Past) sort() *Past {
@@ -125,10 +164,3 @@ func (v pastView) GoodsRange(from, to []byte, f func(key, value []byte) bool) er
 	}
 	return err
 }
-
-// goodsOnly lets the goods rules go back where no coins are at hand; they
-// never look at any.
-type goodsOnly struct{ state.GoodsView }
-
-// Coin implements state.CoinView.
-func (goodsOnly) Coin(wire.OutPoint) (*state.Coin, error) { return nil, nil }
