@@ -11,7 +11,7 @@ const (
 	Confirmed        // it is in a block
 	Conflict         // a block spent its inputs otherwise
 	ForRoom          // others pay more for the room
-	Expired          // it waited for two weeks
+	Expired          // it waited too long
 	Reorg            // the blocks it depended on were lost
 	Replaced         // another does the same and pays more
 	Overtaken        // the goods state moved on, and it is valid no more
@@ -32,6 +32,9 @@ type Change struct {
 	Entry *Entry
 	Added bool
 	Why   Reason
+	// Sequence numbers the changes, from 1, as Bitcoin Core does: a block
+	// that confirms takes no number.
+	Sequence uint64
 }
 
 type watcher struct{ f func(Change) }
@@ -54,9 +57,10 @@ func (p *Pool) Watch(f func(Change)) (cancel func()) {
 }
 
 func (p *Pool) tell(c Change) {
-	if p.muted {
-		return
+	if !c.Added && c.Why != Confirmed {
+		p.sequence++
 	}
+	c.Sequence = p.sequence
 	for _, w := range p.watchers {
 		w.f(c)
 	}

@@ -125,7 +125,7 @@ func getRawMempool(c *call) (any, error) {
 		txids[i] = e.Tx.Txid.String()
 	}
 	if withSequence {
-		return object{{"txids", txids}, {"mempool_sequence", sequence}}, nil
+		return object{{"txids", txids}, {"mempool_sequence", sequence + 1}}, nil
 	}
 	return txids, nil
 }
