@@ -17,6 +17,9 @@ import (
 type Options struct {
 	// Magic is that of the network (of the base network for a charter chain).
 	Magic [4]byte
+	// V2 lets a client open with BIP324; a server takes whichever of v1 and
+	// v2 comes. Without it both speak v1 only.
+	V2 bool
 	// HandshakeTimeout bounds the opening of the transport; zero is one minute.
 	HandshakeTimeout time.Duration
 	// ReadStall is how long a message that has begun may go without a
@@ -87,35 +90,54 @@ type Counters struct {
 const otherCommands = "*other*"
 
 // Client opens the transport over a connection that we dialled. It takes nc
-// over and closes it on an error.
+// over and closes it on an error. ErrNotV2 says that the peer wants v1: dial
+// again without Options.V2.
 func Client(ctx context.Context, nc net.Conn, opt Options) (*Conn, error) {
-	return open(ctx, nc, opt)
+	return open(ctx, nc, opt, true)
 }
 
 // Server opens the transport over a connection that was accepted. It takes
-// nc over and closes it on an error.
+// nc over and closes it on an error. With Options.V2 it waits for the first
+// bytes, within HandshakeTimeout.
 func Server(ctx context.Context, nc net.Conn, opt Options) (*Conn, error) {
-	return open(ctx, nc, opt)
+	return open(ctx, nc, opt, false)
 }
 
-func open(ctx context.Context, nc net.Conn, opt Options) (*Conn, error) {
+func open(ctx context.Context, nc net.Conn, opt Options, initiator bool) (*Conn, error) {
 	opt.defaults()
 	c := &Conn{nc: nc, opt: opt, version: 1}
 	c.counts = Counters{Received: map[string]uint64{}, Sent: map[string]uint64{}}
 	c.progress = &progressReader{nc: nc, stall: opt.ReadStall}
 	c.in = bufio.NewReaderSize(c.progress, 4096)
 	c.limit.Store(message.MaxPayloadBytes)
-	if err := c.handshake(ctx); err != nil {
+	if err := c.handshake(ctx, initiator); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("open transport: %w", err)
 	}
 	return c, nil
 }
 
-// handshake settles the framing.
-func (c *Conn) handshake(ctx context.Context) error {
-	c.framing = &v1{c: c}
-	return ctx.Err()
+// handshake settles the framing under one deadline.
+func (c *Conn) handshake(ctx context.Context, initiator bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !c.opt.V2 {
+		c.framing = &v1{c: c}
+		return nil
+	}
+	if err := c.nc.SetDeadline(time.Now().Add(c.opt.HandshakeTimeout)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { c.nc.SetDeadline(time.Unix(1, 0)) })
+	err := c.negotiate(initiator)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	return c.nc.SetDeadline(time.Time{})
 }
 
 // ReadMessage waits for the next message. The payload belongs to the caller.

@@ -23,23 +23,29 @@ type progressReader struct {
 
 	armed  atomic.Bool
 	window uint64 // total when the window began
+	frozen bool   // during the handshake, which has a deadline of its own
 }
 
-// arm begins to measure: a message has begun.
-func (p *progressReader) arm() error {
-	p.armed.Store(true)
-	return p.renew()
+// arm begins to measure: a message has begun. That a deadline cannot be set
+// is left to the next read to find: what came before may still be taken.
+func (p *progressReader) arm() {
+	if !p.frozen {
+		p.armed.Store(true)
+		p.renew()
+	}
 }
 
 // disarm ends it: the message is whole, and the next may take its time.
-func (p *progressReader) disarm() error {
-	p.armed.Store(false)
-	return p.nc.SetReadDeadline(time.Time{})
+func (p *progressReader) disarm() {
+	if !p.frozen {
+		p.armed.Store(false)
+		p.nc.SetReadDeadline(time.Time{}) //nolint:errcheck // see arm
+	}
 }
 
-func (p *progressReader) renew() error {
+func (p *progressReader) renew() {
 	p.window = p.total.Load()
-	return p.nc.SetReadDeadline(time.Now().Add(p.stall))
+	p.nc.SetReadDeadline(time.Now().Add(p.stall)) //nolint:errcheck // see arm
 }
 
 func (p *progressReader) Read(b []byte) (int, error) {
@@ -48,8 +54,8 @@ func (p *progressReader) Read(b []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, fmt.Errorf("%w (%v)", ErrStalled, err)
 	}
-	if p.armed.Load() && err == nil && total-p.window >= stallBytes {
-		err = p.renew()
+	if p.armed.Load() && total-p.window >= stallBytes {
+		p.renew()
 	}
 	return n, err
 }

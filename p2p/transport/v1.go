@@ -29,9 +29,7 @@ func (v *v1) read(limitBytes int) (command string, payload []byte, sizeBytes int
 	if _, err := io.ReadFull(v.c.in, v.header[:1]); err != nil {
 		return "", nil, 0, err
 	}
-	if err := v.c.progress.arm(); err != nil {
-		return "", nil, 0, err
-	}
+	v.c.progress.arm()
 	if _, err := io.ReadFull(v.c.in, v.header[1:]); err != nil {
 		return "", nil, 0, noEOF(err)
 	}
@@ -48,9 +46,7 @@ func (v *v1) read(limitBytes int) (command string, payload []byte, sizeBytes int
 		return "", nil, 0, noEOF(err)
 	}
 	sizeBytes = v1HeaderBytes + len(payload)
-	if err := v.c.progress.disarm(); err != nil {
-		return "", nil, 0, err
-	}
+	v.c.progress.disarm()
 	sum := hash.Double(payload)
 	if !printable || !bytes.Equal(sum[:4], v.header[20:24]) {
 		return otherCommands, nil, sizeBytes, errSkip
