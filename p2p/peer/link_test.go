@@ -514,6 +514,21 @@ func TestNodeStops(t *testing.T) {
 	})
 }
 
+func TestDoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSide(t)
+		done := false
+		if !s.loop.Do(func() { done = true }) || !done {
+			t.Error("not done")
+		}
+		s.stop()
+		<-s.done
+		if s.loop.Do(func() { done = false }) || !done {
+			t.Error("done after the end")
+		}
+	})
+}
+
 func TestPostKeepsOrder(t *testing.T) {
 	r := &recorder{}
 	loop := NewLoop(clock.Real{}, r)

@@ -62,6 +62,28 @@ func (l *Loop) Post(work func()) {
 	}
 }
 
+// Do does work on the loop's goroutine and waits for it; false says that the
+// loop has ended and nothing was done. It is for other goroutines (doors) and
+// never for the loop's own.
+func (l *Loop) Do(work func()) bool {
+	done := make(chan struct{})
+	l.Post(func() {
+		defer close(done)
+		work()
+	})
+	select {
+	case <-done:
+		return true
+	case <-l.stopped:
+	}
+	select {
+	case <-done: // in the last burst
+		return true
+	default:
+		return false
+	}
+}
+
 // Run works until ctx ends; then it disconnects every link and returns. It is
 // called once.
 func (l *Loop) Run(ctx context.Context) {

@@ -50,10 +50,10 @@ func (l *Link) Stats() Stats {
 	return s
 }
 
-// ReadBytes are all bytes that came from the peer so far, those of a message
+// ReceivedBytes are all bytes that came from the peer so far, those of a message
 // that is not whole yet included: the measure of progress of a block that is
 // on its way.
-func (l *Link) ReadBytes() uint64 { return l.conn.ReadBytes() }
+func (l *Link) ReceivedBytes() uint64 { return l.conn.ReadBytes() }
 
 func (h *holds) any() bool {
 	h.mu.Lock()

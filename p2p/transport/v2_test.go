@@ -409,13 +409,13 @@ func TestHandshakeTimeout(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		a, b = net.Pipe()
-		go io.Copy(io.Discard, b)
+		c, d := net.Pipe()
+		go io.Copy(io.Discard, d)
 		start = time.Now()
-		if _, err := Client(ctx, a, Options{Magic: testMagic, V2: true}); err == nil || time.Since(start) != time.Second {
+		if _, err := Client(ctx, c, Options{Magic: testMagic, V2: true}); err == nil || time.Since(start) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		b.Close()
+		d.Close()
 	})
 }
 
