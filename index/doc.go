@@ -4,5 +4,6 @@
 // deleted and built again, or switched on later.
 //
 //	index/tx     transaction id → block and place
+//	index/filter compact filters of BIP158, for light wallets
 //	index/goods  what happened to the goods: histories, records, coverage
 package index
