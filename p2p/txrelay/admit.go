@@ -9,6 +9,7 @@ import (
 
 	"granary/base/check"
 	"granary/base/hash"
+	"granary/p2p/peer"
 	"granary/state"
 )
 
@@ -66,11 +67,19 @@ func (r *Relay) judge(l *link, tx *state.Tx) (settled bool) {
 	return true
 }
 
+// noter is a peer that remembers what it was good for. A peer.Link is one.
+type noter interface{ NoteTx(now time.Time) }
+
+var _ noter = (*peer.Link)(nil)
+
 // accepted deals with a transaction that the mempool took: whatever waited for
 // it is looked at again.
 func (r *Relay) accepted(l *link, tx *state.Tx) {
 	r.done(tx)
 	l.lastTx = r.Clock.Now()
+	if n, ok := l.Peer.(noter); ok {
+		n.NoteTx(l.lastTx)
+	}
 	for _, child := range r.orphans.children(tx.Txid, len(tx.Msg.TxOut)) {
 		r.lookAgain(child)
 	}

@@ -281,7 +281,7 @@ func TestSlowReader(t *testing.T) {
 	w.give(tx)
 	w.pass(time.Minute)
 	p.take()
-	p.backlog = serveBacklogBytes
+	p.backlog = peer.PaceBytes
 	m := &message.GetData{}
 	for range 30_000 {
 		m.Items = append(m.Items, message.Item{Type: message.ItemWTx, Hash: tx.Wtxid})

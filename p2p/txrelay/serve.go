@@ -4,15 +4,12 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/p2p/message"
+	"granary/p2p/peer"
 	"granary/state"
 )
 
-const (
-	// maxWanted bounds what a peer asks for and has not been given yet.
-	maxWanted = message.MaxItems
-	// serveBacklogBytes are queued to a peer before it has to read.
-	serveBacklogBytes = 1 << 20
-)
+// maxWanted bounds what a peer asks for and has not been given yet.
+const maxWanted = message.MaxItems
 
 // receiveGetData notes the transactions that a peer asks for.
 func (r *Relay) receiveGetData(l *link, items []message.Item) {
@@ -39,7 +36,7 @@ func (r *Relay) serve(l *link) {
 	}
 	r.follow()
 	var missing []message.Item
-	for len(l.wanted) > 0 && l.SendBacklogBytes() < serveBacklogBytes {
+	for len(l.wanted) > 0 && l.SendBacklogBytes() < peer.PaceBytes {
 		item := l.wanted[0]
 		l.wanted = l.wanted[1:]
 		tx := r.servable(l, item.Hash)
