@@ -32,8 +32,12 @@ func (c *coreSettings) applyOption(s *Settings, option *Option) error {
 	for _, v := range values {
 		value := v.value
 		switch {
+		case option.Name == "connect" && v.negated:
+			value = "0"
 		case option.Multiple() && v.negated:
 			continue // the list is empty
+		case option.Name == "blockfilterindex" && v.value == "basic":
+			value = "1"
 		case option.Switch():
 			value = "0"
 			if coreBool(v.value) {

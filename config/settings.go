@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"granary/p2p"
+	"granary/p2p/addr"
 	"granary/params"
 )
 
@@ -35,6 +37,19 @@ type Settings struct {
 	LogLevel, DebugLogFile, PIDFile string
 	PrintToConsole                  bool
 
+	Listen, Discover, DNS, V2Transport, NetworkActive bool
+	Port                                              int // 0: the network's
+	Bind, WhiteBind, Connect, AddNode, SeedNode       []string
+	OnlyNet, ExternalIP, Whitelist, UAComment         []string
+	MaxConnections                                    int
+	MaxUploadTargetBytes                              int64
+	BanTimeSeconds, TimeoutMs, PeerTimeoutSeconds     int
+	BlocksOnly, PeerBlockFilters, BlockFilterIndex    bool
+	MaxTipAgeSeconds, MockTime                        int
+	MinimumChainWork                                  string
+
+	listenGiven bool // a person said listen
+
 	networks []string // every way the network was named
 }
 
@@ -42,6 +57,9 @@ func defaults() Settings {
 	return Settings{
 		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes >> 20,
 		Server: true, Web: true, PrintToConsole: true,
+		Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,
+		MaxConnections: p2p.DefaultMaxConnections, BanTimeSeconds: int(addr.DefaultBan.Seconds()),
+		TimeoutMs: int(p2p.DefaultDialTimeout.Milliseconds()), PeerTimeoutSeconds: 60, MaxTipAgeSeconds: 24 * 60 * 60,
 		LogLevel: "info", DebugLogFile: "debug.log", PIDFile: "granary.pid",
 	}
 }
@@ -90,6 +108,8 @@ func (c *Config) conflicts() error {
 		return errors.New("rpcuser and rpcpassword go together: give both or neither (then the cookie file is used)")
 	case c.PruneMiB > 0 && c.TxIndex:
 		return errors.New("prune and txindex exclude each other: the index needs every block; drop one of them")
+	case c.PeerBlockFilters && !c.BlockFilterIndex:
+		return errors.New("Cannot set -peerblockfilters without -blockfilterindex.") //nolint:staticcheck // Core's words
 	case c.PruneMiB > 0 && c.Reindex:
 		return errors.New("prune and reindex exclude each other: deleted blocks cannot be read again; import the chain into a fresh data directory")
 	case c.AcceptNonStd && !c.Net.MineOnDemand && c.Net.Name != "testnet4":

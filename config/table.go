@@ -45,14 +45,14 @@ func (o *Option) Multiple() bool { return o.kind == kindList }
 func (o *Option) Switch() bool { return o.kind == kindBool }
 
 // Groups are the headings of the table in their order.
-var Groups = []string{"Chain", "Storage", "Checking", "Mempool", "JSON-RPC", "Page", "Log"}
+var Groups = []string{"Chain", "Storage", "Checking", "Mempool", "Network", "JSON-RPC", "Page", "Log"}
 
 // Table gives every option in the order of the sample configuration. The
 // slice is the caller's.
 func Table() []Option {
 	var all []Option
 	for _, rows := range [][]Option{
-		chainRows(), storageRows(), checkingRows(), mempoolRows(), rpcRows(), pageRows(), logRows(),
+		chainRows(), storageRows(), checkingRows(), mempoolRows(), networkRows(), rpcRows(), pageRows(), logRows(),
 	} {
 		all = append(all, rows...)
 	}
@@ -87,6 +87,10 @@ func chainRows() []Option {
 			Help: "Challenge script of a signet of your own (BIP325)", set: setText(func(s *Settings) *string { return &s.SignetChallenge }),
 		},
 		{
+			Name: "mocktime", Group: "Chain", Arg: "SECONDS", Default: "0", kind: kindInt,
+			Help: "Stop the node's clock at this Unix time, for tests; 0 lets it run", set: setInt(0, 1<<33, func(s *Settings) *int { return &s.MockTime }),
+		},
+		{
 			Name: "datadir", Group: "Chain", Arg: "DIR", Default: "~/.granary", topOnly: true, kind: kindText,
 			Help: "Data directory; each network but mainnet has a folder below it", set: setText(func(s *Settings) *string { return &s.DataDir }),
 		},
@@ -114,6 +118,10 @@ func storageRows() []Option {
 		{
 			Name: "txindex", Group: "Storage", Default: "0", kind: kindBool,
 			Help: "Keep an index from transaction id to block, for getrawtransaction and the page's search", set: setBool(func(s *Settings) *bool { return &s.TxIndex }),
+		},
+		{
+			Name: "blockfilterindex", Group: "Storage", Default: "0", kind: kindBool,
+			Help: "Keep the basic filter of every block (BIP158), for getblockfilter and peerblockfilters", set: setFilterIndex,
 		},
 	}
 }
@@ -249,6 +257,15 @@ func setInt(least, most int, field func(*Settings) *int) func(*Settings, string)
 		*field(s) = n
 		return nil
 	}
+}
+
+// setFilterIndex knows Core's word for the one filter that there is.
+func setFilterIndex(s *Settings, value string) error {
+	if value == "basic" {
+		s.BlockFilterIndex = true
+		return nil
+	}
+	return setBool(func(s *Settings) *bool { return &s.BlockFilterIndex })(s, value)
 }
 
 func setPrune(s *Settings, value string) error {
