@@ -204,10 +204,10 @@ func (r *Relay) tryWithChild(l *link, parent *state.Tx) {
 		switch {
 		case refusals[i] == nil:
 			r.accepted(l, tx)
-		case rule != nil && rule.Kind != check.Unconnected:
-			// A package may be refused as a whole: only what is wrong with
-			// one of the two is its own.
-			r.refused(l, tx, rule)
+		case rule == nil:
+			r.worldFailed(tx, refusals[i])
+		case rule.Kind != check.Unconnected && rule.Code != "package":
+			r.refused(l, tx, rule) // for itself, not with the package
 		}
 	}
 }
@@ -315,10 +315,30 @@ func (r *Relay) missingParents(tx *state.Tx) (txids []chainhash.Hash, hopeless b
 // maxSpareBytes bounds a transaction that is worth keeping for a compact block.
 const maxSpareBytes = 100_000
 
-// spare hands on a transaction that is not in the pool: a compact block may
-// hold it.
+// ring holds the last transactions that came and are not in the pool.
+type ring struct {
+	txs  [100]*state.Tx
+	next int
+}
+
+// spare keeps a transaction that is not in the pool: a compact block may hold
+// it.
 func (r *Relay) spare(tx *state.Tx) {
-	if r.Spare != nil && len(tx.Raw) <= maxSpareBytes {
-		r.Spare(tx)
+	if len(tx.Raw) <= maxSpareBytes {
+		r.spares.txs[r.spares.next] = tx
+		r.spares.next = (r.spares.next + 1) % len(r.spares.txs)
 	}
+}
+
+// Extra lists the last transactions, at most 100, of at most 100 kB each, that
+// were refused, replaced or orphaned: a compact block may hold them.
+func (r *Relay) Extra() []*state.Tx {
+	r.follow()
+	list := make([]*state.Tx, 0, len(r.spares.txs))
+	for _, tx := range r.spares.txs {
+		if tx != nil {
+			list = append(list, tx)
+		}
+	}
+	return list
 }

@@ -81,7 +81,7 @@ func TestOrphans(t *testing.T) {
 	if len(w.relay.orphans.byWtxid) != 0 || w.relay.orphans.bytes != 0 || len(w.relay.orphans.spenders) != 0 || len(w.relay.orphans.shares) != 0 {
 		t.Errorf("orphans are left: %+v", w.relay.orphans)
 	}
-	if len(w.spare) < 2 {
+	if len(w.relay.Extra()) < 2 {
 		t.Error("orphans are not offered to compact blocks")
 	}
 }
@@ -330,7 +330,7 @@ func TestReplacedIsSpare(t *testing.T) {
 	w.send(p, tx)
 	w.pool.remove(tx, mempool.Replaced)
 	w.pass(time.Second)
-	if !slices.Contains(w.spare, tx) {
+	if !slices.Contains(w.relay.Extra(), tx) {
 		t.Error("a replaced transaction is not offered to compact blocks")
 	}
 }

@@ -187,7 +187,6 @@ type world struct {
 	relay   *Relay
 	peers   uint64
 	syncing bool
-	spare   []*state.Tx
 	coins   uint16
 }
 
@@ -202,7 +201,6 @@ func newWorld(t *testing.T, edit func(*Options)) *world {
 	o := Options{
 		Pool: w.pool, Packages: w.pool, Own: w.pool, Clock: w.clock, Rand: clock.SeededRand(7),
 		Syncing: func() bool { return w.syncing },
-		Spare:   func(tx *state.Tx) { w.spare = append(w.spare, tx) },
 	}
 	if edit != nil {
 		edit(&o)

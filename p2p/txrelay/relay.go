@@ -53,9 +53,6 @@ type Options struct {
 	// Syncing reports whether the chain is far behind: transactions are not
 	// asked for then. Nil means never.
 	Syncing func() bool
-	// Spare, if set, is given transactions that were refused, replaced or
-	// orphaned, of at most 100 kB each: a compact block may hold them.
-	Spare func(*state.Tx)
 	// BlocksOnly takes no transactions from peers but those with the
 	// permission to force them (Core's -blocksonly).
 	BlocksOnly bool
@@ -82,7 +79,8 @@ type Relay struct {
 	peers    []*link // by id
 	requests *requests
 	orphans  *orphanage
-	items    items        // what is in the pool
+	items    items // what is in the pool
+	spares   ring
 	info     mempool.Info // until infoUntil
 
 	// Ids that need not be asked for: refused since the last block (wtxids,
