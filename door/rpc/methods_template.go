@@ -75,7 +75,7 @@ func (c *call) mayWork() error {
 		return nil
 	}
 	switch {
-	case c.Network == nil || c.connections() == 0:
+	case c.connections() == 0:
 		return errorf(codeNotConnected, "Granary is not connected!")
 	case c.initialDownload(c.Chain.Tip()):
 		return errorf(codeInitialSync, "Granary is in initial sync and waiting for blocks...")

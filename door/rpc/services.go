@@ -35,6 +35,6 @@ type Services struct {
 	// by itself; Prune says that pruning is on at all.
 	Prune            bool
 	PruneTargetBytes int64
-	// Network is the peer-to-peer network; nil where it is off.
-	Network Network
+	// Net is the peer-to-peer network; nil where it is off.
+	Net *Net
 }

@@ -91,6 +91,7 @@ func Methods() []Method {
 		proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
 		rawTxMethods(), createTxMethods(), utilMethods(),
 		mempoolFamilyMethods(), statsMethods(), txProofMethods(), scanMethods(), workMethods(), templateMethods(),
+		peerMethods(), nodeMethods(), addressMethods(),
 	}
 	all := slices.Concat(families...)
 	slices.SortFunc(all, func(a, b Method) int {

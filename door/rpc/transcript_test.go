@@ -24,6 +24,7 @@ import (
 var triedElsewhere = map[string]string{
 	"uptime": "TestControl", "getrpcinfo": "TestControl", "stop": "TestControl", "help": "TestControl",
 	"getgoodsproof": "TestGoodsProof", "verifygoodsproof": "TestGoodsProof", "getgoodsaudit": "TestGoodsAudit", "getgoodsheaders": "TestGoodsAudit",
+	"getpeerinfo": "TestPeersByRPC", "ping": "TestPeersByRPC",
 	"waitfornewblock": "TestWaiting", "waitforblock": "TestWaiting", "waitforblockheight": "TestWaiting",
 }
 
@@ -48,6 +49,9 @@ func TestTranscripts(t *testing.T) {
 				charter = testCharter(t)
 			}
 			s := &transcript{world: newWorld(t, charter), vars: map[string]string{}, tried: tried, masked: masked}
+			if strings.HasPrefix(filepath.Base(file), "network") {
+				s.online(t, "")
+			}
 			if charter != nil {
 				s.people = newPeople(s.world, charter)
 			}
