@@ -98,6 +98,9 @@ func newPartial(msg *message.CmpctBlock, pool Transactions, extra []*state.Tx) (
 	}
 	p.missing = len(wanted)
 	f := finder{partial: p, wanted: wanted, key: compactKey(&msg.Header, msg.Nonce), met: make(map[int]bool)}
+	for id := range wanted {
+		f.maybe[id/64%sieveWords] |= 1 << (id % 64)
+	}
 	if pool != nil {
 		pool.Each(f.look)
 	}
@@ -113,12 +116,22 @@ type finder struct {
 	wanted  map[uint64]int
 	key     sipKey
 	met     map[int]bool // places that more than one transaction answers to
+	// maybe has a bit for the low bits of every id that is wanted: of a large
+	// pool most transactions are not.
+	maybe [sieveWords]uint64
 }
+
+// sieveWords is a power of two: 16 KiB, which stay in the processor's cache.
+const sieveWords = 2048
 
 // look fills the place that tx answers to. Where two different ones do, the
 // place stays open: its sender knows which is right.
 func (f *finder) look(tx *state.Tx) {
-	at, ok := f.wanted[f.key.sum(&tx.Wtxid)&shortIDMask]
+	id := f.key.sum(&tx.Wtxid) & shortIDMask
+	if f.maybe[id/64%sieveWords]>>(id%64)&1 == 0 {
+		return
+	}
+	at, ok := f.wanted[id]
 	if !ok || f.met[at] {
 		return
 	}
