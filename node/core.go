@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"granary/base/clock"
 	"granary/chain"
@@ -57,6 +58,9 @@ func openCoreIn(ctx context.Context, c *config.Config, dir *directory, o CoreOpt
 	core := &Core{
 		Rules: c.Rules(),
 		Clock: &clock.Mock{Base: clock.Real{}},
+	}
+	if c.MockTime > 0 {
+		core.Clock.Set(time.Unix(int64(c.MockTime), 0))
 	}
 	tell := func(doing string) {
 		if o.Told != nil {

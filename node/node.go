@@ -47,6 +47,7 @@ type Node struct {
 	Index  *tx.Index    // nil without --txindex
 	Goods  *goods.Index // nil on a chain without a charter
 	Miner  *cpu.Miner
+	Peers  *Peers
 	// PageURL is where the page is, "" where it is off.
 	PageURL string
 
@@ -156,6 +157,9 @@ func (n *Node) startServices(ctx context.Context) error {
 		return err
 	}
 	if err := n.startWeb(); err != nil {
+		return err
+	}
+	if err := n.startPeers(ctx); err != nil {
 		return err
 	}
 	if err := n.readyRPC(ctx); err != nil {

@@ -23,7 +23,7 @@ func testConfig(t *testing.T, args ...string) *config.Config {
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.AddFlags(flags)
 	args = append([]string{
-		"--regtest", "--datadir", t.TempDir(), "--rpcport", freePort(t), "--webport", freePort(t), "--dbcache", "16",
+		"--regtest", "--datadir", t.TempDir(), "--bind", "127.0.0.1:0", "--rpcport", freePort(t), "--webport", freePort(t), "--dbcache", "16",
 	}, args...)
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
