@@ -98,7 +98,7 @@ func (l *link) next() []message.Item {
 	most := min(announcedMost, announcedLeast+len(l.queue)/1_000*5)
 	var list []message.Item
 	for skipped := 0; len(l.queue) > 0 && len(list) < most && skipped < maxSkipped; {
-		it := heap.Pop(&l.queue).(queued).item
+		it := heap.Pop(&l.queue).(*item)
 		if !l.wants(it) {
 			skipped++
 			continue
@@ -116,7 +116,7 @@ func (l *link) wants(it *item) bool {
 }
 
 func (l *link) pays(it *item) bool {
-	return it.free() || it.entry.FeeUnits >= policy.FeeAt(l.minFeeUnitsPerKVB, it.entry.VBytes)
+	return it.free() || it.feeUnits >= policy.FeeAt(l.minFeeUnitsPerKVB, it.vbytes)
 }
 
 // announceOwn announces again what no peer has asked for yet.

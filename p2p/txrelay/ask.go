@@ -36,6 +36,9 @@ func (r *Relay) receiveInv(l *link, items []message.Item) {
 		if byWtxid != l.facts.WTxIDRelay {
 			continue
 		}
+		if r.full(l) {
+			return // the rest of a flood costs nothing
+		}
 		l.known.add(item.Hash)
 		switch {
 		case syncing:
@@ -49,8 +52,7 @@ func (r *Relay) receiveInv(l *link, items []message.Item) {
 
 // candidate notes that l can be asked for a transaction.
 func (r *Relay) candidate(l *link, hash chainhash.Hash, byWtxid bool, now time.Time) {
-	all, inFlight := r.requests.count(l.ID())
-	if all >= maxCandidates && !l.facts.ForceRelay {
+	if r.full(l) {
 		return
 	}
 	at := now
@@ -60,10 +62,16 @@ func (r *Relay) candidate(l *link, hash chainhash.Hash, byWtxid bool, now time.T
 	if !byWtxid && r.anyByWtxid() {
 		at = at.Add(txidDelay)
 	}
-	if inFlight >= maxInFlight && !l.facts.ForceRelay {
+	if _, inFlight := r.requests.count(l.ID()); inFlight >= maxInFlight && !l.facts.ForceRelay {
 		at = at.Add(overloadedDelay)
 	}
 	r.requests.heard(l.ID(), hash, byWtxid, l.preferred, at)
+}
+
+// full reports whether a peer's announcements are not kept any more.
+func (r *Relay) full(l *link) bool {
+	all, _ := r.requests.count(l.ID())
+	return all >= maxCandidates && !l.facts.ForceRelay
 }
 
 // anyByWtxid reports whether some peer announces by wtxid.

@@ -1,11 +1,13 @@
 package txrelay
 
 import (
-	"bytes"
+	"cmp"
 	"container/heap"
+	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
+	"granary/base/clock"
 	"granary/mempool"
 	"granary/mempool/policy"
 )
@@ -15,8 +17,10 @@ type item struct {
 	entry *mempool.Entry // nil when it has left the pool
 	// depth is how many unconfirmed transactions stand above it in a row:
 	// parents are less deep than their children.
-	depth  int
-	number uint64 // in the order in which the relay heard of it
+	depth            int
+	feeUnits, vbytes int64
+	tie              uint64 // drawn: the order of equals tells nothing
+	number           uint64 // in the order in which the relay heard of it
 }
 
 func (i *item) free() bool { return i.entry.Seat || i.entry.Due }
@@ -26,10 +30,11 @@ type items struct {
 	byWtxid map[chainhash.Hash]*item
 	byTxid  map[chainhash.Hash]*item
 	last    uint64
+	rand    clock.Rand
 }
 
-func newItems() items {
-	return items{byWtxid: map[chainhash.Hash]*item{}, byTxid: map[chainhash.Hash]*item{}}
+func newItems(rand clock.Rand) items {
+	return items{byWtxid: map[chainhash.Hash]*item{}, byTxid: map[chainhash.Hash]*item{}, rand: rand}
 }
 
 // add notes an entry and gives its item; nil if it was there.
@@ -38,7 +43,7 @@ func (x *items) add(e *mempool.Entry) *item {
 		return nil
 	}
 	x.last++
-	it := &item{entry: e, number: x.last}
+	it := &item{entry: e, feeUnits: e.FeeUnits, vbytes: e.VBytes, tie: x.rand.Uint64(), number: x.last}
 	for _, in := range e.Tx.Msg.TxIn {
 		if parent := x.byTxid[in.PreviousOutPoint.Hash]; parent != nil {
 			it.depth = max(it.depth, parent.depth+1)
@@ -84,43 +89,38 @@ func (r *Relay) follow() {
 	}
 }
 
-// queue is a heap of what a peer is still to be told, the next one first.
-type queue []queued
-
-// queued carries what orders it, since its item may leave the pool.
-type queued struct {
-	*item
-	feeUnits, vbytes int64
-	wtxid            chainhash.Hash
-}
+// queue is a heap of what a peer is still to be told, the next one first. It
+// holds items that have left the pool meanwhile, without their transactions.
+type queue []*item
 
 // maxQueued bounds a queue; beyond it the worse half is not announced.
 const maxQueued = 100_000
 
 func (q queue) Len() int { return len(q) }
 
-// Less puts parents before children, then the best payer first.
-func (q queue) Less(i, j int) bool {
-	a, b := &q[i], &q[j]
-	if a.depth != b.depth {
-		return a.depth < b.depth
+func (q queue) Less(i, j int) bool { return sooner(q[i], q[j]) < 0 }
+
+// sooner puts parents before children, then the best payer first.
+func sooner(a, b *item) int {
+	if c := cmp.Compare(a.depth, b.depth); c != 0 {
+		return c
 	}
-	if c := policy.CompareRates(a.feeUnits, a.vbytes, b.feeUnits, b.vbytes); c != 0 {
-		return c > 0
+	if c := policy.CompareRates(b.feeUnits, b.vbytes, a.feeUnits, a.vbytes); c != 0 {
+		return c
 	}
-	return bytes.Compare(a.wtxid[:], b.wtxid[:]) < 0
+	return cmp.Compare(a.tie, b.tie)
 }
 
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 
 // Push implements heap.Interface.
-func (q *queue) Push(x any) { *q = append(*q, x.(queued)) }
+func (q *queue) Push(x any) { *q = append(*q, x.(*item)) }
 
 // Pop implements heap.Interface.
 func (q *queue) Pop() any {
 	old := *q
 	last := old[len(old)-1]
-	old[len(old)-1] = queued{}
+	old[len(old)-1] = nil
 	*q = old[:len(old)-1]
 	return last
 }
@@ -130,15 +130,13 @@ func (q *queue) put(it *item) {
 	if len(*q) >= maxQueued {
 		q.halve()
 	}
-	heap.Push(q, queued{it, it.entry.FeeUnits, it.entry.VBytes, it.entry.Tx.Wtxid})
+	heap.Push(q, it)
 }
 
 func (q *queue) halve() {
-	best := make(queue, 0, maxQueued/2+1)
-	for len(best) < maxQueued/2 && len(*q) > 0 {
-		if next := heap.Pop(q).(queued); next.entry != nil {
-			best = append(best, next) // in order, which is a heap
-		}
-	}
-	*q = best
+	list := slices.DeleteFunc(*q, func(it *item) bool { return it.entry == nil })
+	slices.SortFunc(list, sooner) // which is a heap too
+	keep := min(len(list), maxQueued/2)
+	clear(list[keep:])
+	*q = list[:keep]
 }

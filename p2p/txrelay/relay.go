@@ -113,7 +113,7 @@ func New(o Options) *Relay {
 		o.Syncing = func() bool { return false }
 	}
 	r := &Relay{
-		Options: o, requests: newRequests(o.Rand), orphans: newOrphanage(), items: newItems(),
+		Options: o, requests: newRequests(o.Rand), orphans: newOrphanage(), items: newItems(o.Rand),
 		rejects: newRecent(rememberedRejects, o.Rand), underpaid: newRecent(rememberedRejects, o.Rand),
 		confirmed: newRecent(rememberedConfirmed, o.Rand), feeSteps: makeFeeSteps(),
 	}
