@@ -17,60 +17,70 @@ func refuse(code check.Code, format string, args ...any) error {
 // Accept takes a transaction into the pool. It copies what it keeps, so tx
 // stays the caller's. A refusal is a check.RuleError whose code is Bitcoin
 // Core's reject reason or the goods rule's own; inputs that nobody knows are
-// "bad-txns-inputs-missingorspent" of kind Unconnected. Any other error is the
-// world's.
+// "bad-txns-inputs-missingorspent" of kind Unconnected, and what a lost or
+// foreign witness may be to blame for is of kind Mutated. Any other error is
+// the world's.
 func (p *Pool) Accept(tx *state.Tx) (*Entry, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e, err := p.admit(tx, fromOutside)
+	t, err := p.judge(tx, fromOutside)
 	if err != nil {
 		return nil, err
 	}
+	p.put(t)
 	p.trim()
-	if p.txs[e.Tx.Txid] != e {
-		return nil, refuse("mempool full", "it pays too little for the room that is left")
+	if p.txs[tx.Txid] != t.entry {
+		return nil, errFull
 	}
-	return e, nil
+	return t.entry, nil
 }
+
+// errFull refuses what came in and was the worst at once.
+var errFull = refuse("mempool full", "it pays too little for the room that is left")
 
 // origin says where a transaction comes from.
 type origin uint8
 
 const (
 	fromOutside   origin = iota
-	fromPackage          // with others: it replaces nothing
+	fromTogether         // tried with others: it replaces nothing
+	fromHelped           // with a child that pays for it, or as that child
 	fromLostBlock        // it was in a block: no fee is asked again
 )
 
-// admit judges a transaction and puts it in, in the place of what it replaces.
-func (p *Pool) admit(tx *state.Tx, from origin) (*Entry, error) {
-	t, err := p.judge(tx, from)
+// put lets trials in, one after the other, in the place of what they replace.
+func (p *Pool) put(trials ...*trial) {
+	for _, t := range trials {
+		for _, e := range t.conflicts {
+			if p.txs[e.Tx.Txid] == e { // else it went with another
+				p.removeTree(e, Replaced)
+			}
+		}
+	}
+	for _, t := range trials {
+		p.insert(t.entry)
+	}
+}
+
+// judge finds the entry that a transaction by itself would be.
+func (p *Pool) judge(tx *state.Tx, from origin) (*trial, error) {
+	t, err := p.look(tx, from, nil)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range t.conflicts {
-		if p.txs[e.Tx.Txid] == e { // else it went with another
-			p.removeTree(e, Replaced)
-		}
+	if err := p.checkDustSpent(t); err != nil {
+		return nil, err
 	}
-	p.insert(t.entry)
-	return t.entry, nil
+	if err := p.checkReplacement(t); err != nil {
+		return nil, err
+	}
+	return t, p.seal(t)
 }
 
-// trial is what is found out about a transaction on its way in.
-type trial struct {
-	tx        *state.Tx
-	from      origin
-	goods     *policy.Goods
-	conflicts []*Entry      // what it replaces
-	spent     []*state.Coin // by input; owned
-	parent    *state.Header // the tip
-	entry     *Entry
-}
-
-// judge finds the entry that a transaction would be.
-func (p *Pool) judge(tx *state.Tx, from origin) (*trial, error) {
-	t := &trial{tx: tx, from: from, goods: policy.ReadGoods(p.treasury, tx.Msg)}
+// look is all of the judgement that comes before what it replaces and its
+// scripts. mates are the transactions of its package that come before it.
+func (p *Pool) look(tx *state.Tx, from origin, mates []*trial) (*trial, error) {
+	t := &trial{tx: tx, from: from, mates: mates, goods: policy.ReadGoods(p.treasury, tx.Msg)}
 	if err := p.checkAlone(t); err != nil {
 		return nil, err
 	}
@@ -78,14 +88,16 @@ func (p *Pool) judge(tx *state.Tx, from origin) (*trial, error) {
 		t.parent = tip
 		return p.checkState(t, v)
 	})
-	if err != nil {
-		return nil, err
-	}
-	if err := p.checkScripts(t); err != nil {
-		return nil, err
-	}
-	t.entry.Tx, err = clone(tx)
 	return t, err
+}
+
+// seal runs the scripts and gives the entry its own copy of the transaction.
+func (p *Pool) seal(t *trial) (err error) {
+	if err := p.checkScripts(t); err != nil {
+		return err
+	}
+	t.entry.Tx, err = clone(t.tx)
+	return err
 }
 
 // checkAlone is what needs no state.
@@ -98,7 +110,7 @@ func (p *Pool) checkAlone(t *trial) error {
 		return refuse("coinbase", "a coinbase lives in its block only")
 	}
 	if p.standard {
-		if err := policy.CheckTx(tx, t.goods); err != nil {
+		if err := p.policy.CheckTx(tx, t.goods); err != nil {
 			return err
 		}
 	} else if weight := tx.Weight(); weight > params.MaxBlockWeight-blockReserveWeight {
@@ -121,7 +133,7 @@ func (p *Pool) checkState(t *trial, v state.View) error {
 		return err
 	}
 	var err error
-	if t.spent, err = p.coinsOf(t.tx, t.parent, v); err != nil {
+	if t.spent, err = p.coinsOf(t.tx, t.parent, v, t.mates); err != nil {
 		return err
 	}
 	if err := p.rules.CheckSequenceLocks(t.tx, t.spent, t.parent); check.AsRule(err) != nil {
@@ -161,13 +173,17 @@ func (p *Pool) checkNew(t *trial) error {
 func (p *Pool) newEntry(t *trial, feeUnits int64) *Entry {
 	object := t.goods.Object()
 	e := &Entry{
+		Tx: t.tx, delta: p.deltas[t.tx.Txid],
 		FeeUnits: feeUnits, Weight: t.tx.Weight(),
 		SigOpCost: script.SigOpCost(t.tx.Msg, t.spent, script.StandardFlags),
 		Added:     p.clock.Now(), Height: t.parent.Height,
 		Record: t.goods != nil, object: object,
 		usageBytes: usageOf(t.tx) + objectUsage(object), timed: isTimed(t.tx.Msg),
 	}
-	e.VBytes = policy.VBytes(e.Weight, e.SigOpCost)
+	e.VBytes = p.policy.VBytes(e.Weight, e.SigOpCost)
+	if p.standard {
+		e.dust = p.policy.Dust(t.tx.Msg, t.goods)
+	}
 	e.noteCoins(t.spent, t.parent.Height)
 	return e
 }
@@ -188,69 +204,6 @@ func (e *Entry) noteCoins(spent []*state.Coin, tipHeight int32) {
 	}
 }
 
-// checkWorth asks for the price, and that a chain of unconfirmed
-// transactions stays short.
-func (p *Pool) checkWorth(t *trial) error {
-	e := t.entry
-	if err := policy.CheckSigOps(e.SigOpCost); err != nil {
-		return err
-	}
-	if t.from != fromLostBlock && !e.free() {
-		if err := policy.CheckFee(e.FeeUnits, e.VBytes, p.floorRate()); err != nil {
-			return err
-		}
-	}
-	if err := p.checkReplacement(t); err != nil {
-		return err
-	}
-	ancestors := p.reach(up, p.parentsOf(t.tx.Msg)...)
-	if err := p.checkChain(t, ancestors); err != nil {
-		return err
-	}
-	relatives := make([]policy.Relative, len(ancestors))
-	for i, a := range ancestors {
-		relatives[i] = policy.Relative{Version: a.Tx.Msg.Version, Descendants: a.descendants.count}
-	}
-	return policy.CheckTRUC(t.tx.Msg.Version, e.VBytes, relatives)
-}
-
-// checkChain holds the bounds on ancestors and descendants. One small child
-// more is taken where the parent is its only ancestor, so that each side of a
-// contract can bump a shared transaction.
-func (p *Pool) checkChain(t *trial, ancestors []*Entry) error {
-	err := chainFits(t.entry, ancestors, policy.MaxDescendants, policy.MaxDescendantVBytes)
-	if err == nil || len(ancestors) != 1 || t.entry.VBytes > policy.ExtraDescendantVBytes ||
-		t.tx.Msg.Version == policy.TRUCVersion {
-		return err
-	}
-	if chainFits(t.entry, ancestors, policy.MaxDescendants+1,
-		policy.MaxDescendantVBytes+policy.ExtraDescendantVBytes) != nil {
-		return err
-	}
-	return nil
-}
-
-func chainFits(e *Entry, ancestors []*Entry, maxDescendants int, maxDescendantVBytes int64) error {
-	const code = "too-long-mempool-chain"
-	vbytes := e.VBytes
-	for _, a := range ancestors {
-		vbytes += a.VBytes
-		switch {
-		case a.descendants.vbytes+e.VBytes > maxDescendantVBytes:
-			return refuse(code, "exceeds descendant size limit for tx %v [limit: %d]", a.Tx.Txid, maxDescendantVBytes)
-		case a.descendants.count+1 > maxDescendants:
-			return refuse(code, "too many descendants for tx %v [limit: %d]", a.Tx.Txid, maxDescendants)
-		}
-	}
-	switch {
-	case len(ancestors)+1 > policy.MaxAncestors:
-		return refuse(code, "too many unconfirmed ancestors [limit: %d]", policy.MaxAncestors)
-	case vbytes > policy.MaxAncestorVBytes:
-		return refuse(code, "exceeds ancestor size limit [limit: %d]", policy.MaxAncestorVBytes)
-	}
-	return nil
-}
-
 // checkScripts runs the scripts by the mempool's flags, which are stricter,
 // and then by the next block's, so that the block finds them checked.
 func (p *Pool) checkScripts(t *trial) error {
@@ -268,10 +221,20 @@ func (p *Pool) checkScripts(t *trial) error {
 	}
 	job.Flags = consensus
 	if err := p.scripts.Check([]script.Job{job}); err != nil {
-		return err
+		return stripped(t, err)
 	}
 	if rule := check.AsRule(strict); rule != nil {
 		return refuse("non-mandatory-script-verify-flag", "%s", rule.Detail)
 	}
 	return nil
+}
+
+// stripped makes a failed script that may only lack its witness a matter of
+// these bytes: under the same txid there may be a good transaction.
+func stripped(t *trial, err error) error {
+	rule := check.AsRule(err)
+	if rule == nil || t.tx.Txid != t.tx.Wtxid || !policy.NeedsWitness(t.tx.Msg, t.spent) {
+		return err
+	}
+	return check.RuleKind(check.Mutated, rule.Code, "%s", rule.Detail)
 }

@@ -89,9 +89,9 @@ func TestRefusals(t *testing.T) {
 			msg.TxIn[0].Witness = wire.TxWitness{{1}}
 			return state.NewTx(msg)
 		}},
-		{"txn-mempool-conflict", func(w *world) *state.Tx {
-			w.accept(w.spend(1000, 1, w.ripe[0]))
-			return w.spend(2000, 1, w.ripe[0])
+		{"insufficient fee", func(w *world) *state.Tx {
+			w.accept(w.spend(2000, 1, w.ripe[0]))
+			return w.spend(1000, 1, w.ripe[0])
 		}},
 		{"bad-txns-inputs-missingorspent", func(w *world) *state.Tx {
 			msg := w.spendMsg(1000, 1, w.ripe[0])
@@ -248,7 +248,7 @@ func TestTestAccept(t *testing.T) {
 		t.Errorf("child's fee is %d", r[1].Entry.FeeUnits)
 	}
 	r = w.pool.TestAccept([]*state.Tx{parent, cheap, other})
-	check1("before the refused", r[0], true, "", "")
+	check1("before the refused", r[0], false, "", "")
 	check1("the refused", r[1], true, "min relay fee not met", "")
 	check1("after the refused", r[2], false, "", "")
 	r = w.pool.TestAccept([]*state.Tx{child, parent})
@@ -320,7 +320,7 @@ func TestExpiry(t *testing.T) {
 	old := w.spend(1000, 1, w.ripe[0])
 	w.accept(old)
 	w.accept(w.spend(500, 1, out(old, 0)))
-	w.clock.Set(w.clock.Now().Add(maxAge))
+	w.clock.Set(w.clock.Now().Add(defaultExpiry))
 	young := w.spend(1000, 1, w.ripe[1])
 	w.accept(young)
 	w.mine()

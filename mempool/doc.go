@@ -10,13 +10,16 @@
 //
 // # What is kept
 //
-// The first transaction that spends an outpoint keeps it; replacement comes
-// with the peer issue. The pool is bounded in bytes of memory, its own
-// book-keeping included: above the bound the worst package (a transaction with
-// all that spends from it, by fee per virtual byte) leaves and the floor that
-// new transactions must pay rises, to sink again by halves. Each entry owns
-// its bytes, so that a transaction never pins the block or request that it
-// came in.
+// What pays more replaces what spends the same outpoint, by Core 28's rules
+// with full replacement; a child may pay for its parent (SubmitPackage), and
+// the two together replace what a miner would rather do without. Version 3
+// (BIP431) keeps parent and child alone; a parent without fee may have one
+// dust output, which its child must sweep. The pool is bounded in bytes of
+// memory, its own book-keeping included: above the bound the worst package (a
+// transaction with all that spends from it, by fee per virtual byte) leaves and
+// the floor that new transactions must pay rises, to sink again by halves. Each
+// entry owns its bytes, so that a transaction never pins the block or request
+// that it came in.
 //
 // # Goods records
 //
@@ -24,7 +27,7 @@
 // the next block, when it comes and again after every block; what is valid no
 // more leaves. Draws, lapses, settlements and slashes are anyone's to make: at
 // most one waits for each receipt, claim or custodian's debt, the first, unless
-// a later one pays more by the rules of replacement. Together they may still
+// a later one pays more, for they replace each other like what spends the same. Together they may still
 // be too much for a block (cap, coverage): whoever builds it chooses. What an
 // unconfirmed record makes a seat, token, escrow, bond or waiting output is not
 // spent here before it is confirmed.

@@ -30,6 +30,8 @@ type Entry struct {
 	ancestors         sums     // with itself
 	descendants       sums     // with itself
 	lane              int      // free entries among the descendants
+	delta             int64    // of the fee, by a person's wish
+	dust              []uint32 // outputs that a child must spend
 	object            policy.Object
 
 	usageBytes     int64
@@ -44,7 +46,18 @@ type Entry struct {
 // free reports whether the entry needs no fee and is never thrown out for room.
 func (e *Entry) free() bool { return e.Seat || e.Due }
 
-// sums are what a set of transactions adds up to.
+// modified is the fee with what a person added to it or took away.
+func (e *Entry) modified() int64 { return e.FeeUnits + e.delta }
+
+// dueWeight is what the entry takes of the lane of what is due.
+func (e *Entry) dueWeight() int64 {
+	if e.Due {
+		return e.Weight
+	}
+	return 0
+}
+
+// sums are what a set of transactions adds up to, with modified fees.
 type sums struct {
 	count    int
 	vbytes   int64
@@ -54,21 +67,21 @@ type sums struct {
 func (s *sums) add(e *Entry) {
 	s.count++
 	s.vbytes += e.VBytes
-	s.feeUnits += e.FeeUnits
+	s.feeUnits += e.modified()
 }
 
 func (s *sums) sub(e *Entry) {
 	s.count--
 	s.vbytes -= e.VBytes
-	s.feeUnits -= e.FeeUnits
+	s.feeUnits -= e.modified()
 }
 
 // score is the fee and size by which an entry is kept: its own or its
 // package's, whichever pays better.
 func (e *Entry) score() (feeUnits, vbytes int64) {
-	own := policy.CompareRates(e.FeeUnits, e.VBytes, e.descendants.feeUnits, e.descendants.vbytes)
+	own := policy.CompareRates(e.modified(), e.VBytes, e.descendants.feeUnits, e.descendants.vbytes)
 	if own > 0 {
-		return e.FeeUnits, e.VBytes
+		return e.modified(), e.VBytes
 	}
 	return e.descendants.feeUnits, e.descendants.vbytes
 }

@@ -57,14 +57,14 @@ func (p *Pool) trim() {
 			return
 		}
 		rate := policy.RateOf(e.descendants.feeUnits, e.descendants.vbytes)
-		p.floor.raise(float64(rate+policy.IncrementalUnitsPerKVB), p.clock.Now())
+		p.floor.raise(float64(rate+p.policy.IncrementalUnitsPerKVB), p.clock.Now())
 		p.removeTree(e, ForRoom)
 	}
 }
 
-// expire lets go of what has waited for two weeks without a block.
+// expire lets go of what has waited too long for a block.
 func (p *Pool) expire() {
-	before := p.clock.Now().Add(-maxAge)
+	before := p.clock.Now().Add(-p.expiry)
 	for _, e := range p.entriesThat(func(e *Entry) bool { return e.Added.Before(before) }) {
 		if p.txs[e.Tx.Txid] == e { // else it went with a parent
 			p.removeTree(e, Expired)
@@ -73,7 +73,8 @@ func (p *Pool) expire() {
 }
 
 const (
-	maxAge = 336 * time.Hour
+	// defaultExpiry is two weeks.
+	defaultExpiry = 336 * time.Hour
 	// floorHalfLife is how long the floor takes to sink by half; a fraction
 	// of it where the pool is half or three quarters empty.
 	floorHalfLife = 12 * time.Hour
@@ -95,8 +96,9 @@ func (f *floor) raise(unitsPerKVB float64, now time.Time) {
 	}
 }
 
-// sink brings the floor up to date; fill is the used share of the pool.
-func (f *floor) sink(now time.Time, fill float64) {
+// sink brings the floor up to date; fill is the used share of the pool, step
+// the least step between two rates.
+func (f *floor) sink(now time.Time, fill float64, step int64) {
 	if !f.blockSince || f.unitsPerKVB == 0 || now.Sub(f.updated) < floorStep {
 		return
 	}
@@ -109,7 +111,7 @@ func (f *floor) sink(now time.Time, fill float64) {
 	}
 	f.unitsPerKVB *= math.Exp2(-float64(now.Sub(f.updated)) / float64(halfLife))
 	f.updated = now
-	if f.unitsPerKVB < policy.IncrementalUnitsPerKVB/2 {
+	if f.unitsPerKVB < float64(step)/2 {
 		f.unitsPerKVB = 0
 	}
 }
@@ -117,11 +119,11 @@ func (f *floor) sink(now time.Time, fill float64) {
 // floorRate is the rate that a new transaction must pay for room, zero where
 // nothing was thrown out lately.
 func (p *Pool) floorRate() int64 {
-	p.floor.sink(p.clock.Now(), float64(p.usage)/float64(p.maxBytes))
+	p.floor.sink(p.clock.Now(), float64(p.usage)/float64(p.maxBytes), p.policy.IncrementalUnitsPerKVB)
 	if p.floor.unitsPerKVB == 0 {
 		return 0
 	}
-	return max(int64(math.Round(p.floor.unitsPerKVB)), policy.IncrementalUnitsPerKVB)
+	return max(int64(math.Round(p.floor.unitsPerKVB)), p.policy.IncrementalUnitsPerKVB)
 }
 
 // blockCame lets the floor sink from now on.

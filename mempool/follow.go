@@ -6,7 +6,6 @@ import (
 
 	"granary/base/check"
 	"granary/chain"
-	"granary/mempool/policy"
 	"granary/params"
 	"granary/state"
 )
@@ -54,6 +53,7 @@ func (p *Pool) Connect(ev *chain.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := 1; i < len(ev.Block.Txids); i++ {
+		delete(p.deltas, ev.Block.Txids[i])
 		if e := p.txs[ev.Block.Txids[i]]; e != nil {
 			p.remove(e, Confirmed, ev.Header.Height)
 			continue
@@ -99,9 +99,10 @@ func (p *Pool) settle(at *state.Header) error {
 	lost := p.lost
 	p.lost.reset()
 	for _, tx := range lost.txs {
-		e, err := p.admit(tx, fromLostBlock)
+		t, err := p.judge(tx, fromLostBlock)
 		if err == nil {
-			p.shorten(e)
+			p.put(t)
+			p.shorten(t.entry)
 		} else if check.AsRule(err) == nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (p *Pool) shorten(e *Entry) {
 		return
 	}
 	for _, d := range p.reach(down, e)[1:] {
-		if p.txs[d.Tx.Txid] == d && beyond(d.ancestors, policy.MaxAncestors, policy.MaxAncestorVBytes) {
+		if p.txs[d.Tx.Txid] == d && beyond(d.ancestors, p.policy.MaxAncestors, p.policy.MaxAncestorVBytes) {
 			p.removeTree(d, Reorg)
 		}
 	}
@@ -131,7 +132,7 @@ func (p *Pool) shorten(e *Entry) {
 		descendants := p.reach(down, a)
 		slices.SortFunc(descendants, byDepth)
 		for _, d := range slices.Backward(descendants) {
-			if !beyond(a.descendants, policy.MaxDescendants, policy.MaxDescendantVBytes) {
+			if !beyond(a.descendants, p.policy.MaxDescendants, p.policy.MaxDescendantVBytes) {
 				break
 			}
 			p.remove(d, Reorg, 0)
@@ -178,7 +179,7 @@ func (p *Pool) recheck(lowest int32) error {
 // stillGood judges an entry by the state without its scripts, which depend on
 // its coins alone.
 func (p *Pool) stillGood(e *Entry, tip *state.Header, v state.View) error {
-	spent, err := p.coinsOf(e.Tx, tip, v)
+	spent, err := p.coinsOf(e.Tx, tip, v, nil)
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (p *Pool) stillGood(e *Entry, tip *state.Header, v state.View) error {
 	if p.rules.Charter == nil {
 		return nil
 	}
-	return p.goodsError(e.Tx, spent, tip, v)
+	return p.goodsError(e.Tx, spent, tip, v, nil)
 }
 
 var (

@@ -21,11 +21,11 @@ func (p *Pool) checkGoods(t *trial, v state.View) error {
 	if p.rules.Charter == nil {
 		return nil
 	}
-	if err := p.goodsError(t.tx, t.spent, t.parent, v); err != nil {
+	if err := p.goodsError(t.tx, t.spent, t.parent, v, t.mates); err != nil {
 		return err
 	}
 	e := t.entry
-	if !e.Record || len(p.parentsOf(t.tx.Msg)) > 0 {
+	if !e.Record || p.hasParents(t.tx.Msg, t.mates) {
 		return nil
 	}
 	seat, err := goods.IsSeat(v, t.tx.Msg.TxIn[0].PreviousOutPoint)
@@ -33,7 +33,11 @@ func (p *Pool) checkGoods(t *trial, v state.View) error {
 		return err
 	}
 	e.Seat = seat && e.Weight <= params.MaxSeatTxWeight
-	e.Due = t.goods.Due() && e.Weight <= maxDueTxWeight && p.dueWeight+e.Weight <= maxDueWeight
+	waiting := p.dueWeight
+	for _, mate := range t.mates {
+		waiting += mate.entry.dueWeight()
+	}
+	e.Due = t.goods.Due() && e.Weight <= maxDueTxWeight && waiting+e.Weight <= maxDueWeight
 	return nil
 }
 
@@ -41,10 +45,10 @@ func (p *Pool) checkGoods(t *trial, v state.View) error {
 // what spends an output that an unconfirmed transaction makes a seat, token,
 // escrow, bond or one that waits: the rules would refuse it in the same block,
 // and know it for nothing before.
-func (p *Pool) goodsError(tx *state.Tx, spent []*state.Coin, tip *state.Header, v state.View) error {
+func (p *Pool) goodsError(tx *state.Tx, spent []*state.Coin, tip *state.Header, v state.View, mates []*trial) error {
 	for _, in := range tx.Msg.TxIn {
 		op := in.PreviousOutPoint
-		parent := p.txs[op.Hash]
+		parent := p.find(&op.Hash, mates)
 		if parent == nil || !parent.Record {
 			continue
 		}

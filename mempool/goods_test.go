@@ -105,10 +105,9 @@ func TestOneForEachObject(t *testing.T) {
 	w.refused(state.NewTx(w.settle(claims[0], 4000, w.ripe[2])), "insufficient fee") // nothing for its relay
 	w.refused(state.NewTx(w.settle(claims[0], 9000, out(child, 0))), "bad-txns-spends-conflicting-tx")
 	w.refused(state.NewTx(w.settle(claims[0], 9000, out(other, 0))), "replacement-adds-unconfirmed")
-	// What needs a signature is nobody's to replace, by this or that.
-	w.refused(w.spend(9000, 1, w.ripe[0]), "txn-mempool-conflict")
-	plain := w.accept(w.spend(1000, 1, w.ripe[3])).Tx
-	w.refused(state.NewTx(w.settle(claims[0], 9000, w.ripe[3])), "txn-mempool-conflict")
+	w.refused(w.spend(3000, 1, w.ripe[0]), "insufficient fee") // its input alone: child and relay are not paid
+	plain := w.accept(w.spend(6000, 1, w.ripe[3])).Tx
+	w.refused(state.NewTx(w.settle(claims[0], 9000, w.ripe[3])), "insufficient fee") // three would leave
 
 	better := state.NewTx(w.settle(claims[0], 5000, w.ripe[2]))
 	results := w.pool.TestAccept([]*state.Tx{better})
@@ -116,7 +115,7 @@ func TestOneForEachObject(t *testing.T) {
 		t.Errorf("trying it: %+v", results[0])
 	}
 	w.want(first, child, other, plain)
-	if reason := w.pool.TestAccept([]*state.Tx{better, w.spend(1000, 1, w.ripe[9])})[0].RejectReason(); reason != "txn-mempool-conflict" {
+	if reason := w.pool.TestAccept([]*state.Tx{better, w.spend(1000, 1, w.ripe[9])})[0].RejectReason(); reason != "bip125-replacement-disallowed" {
 		t.Errorf("in a package: %q", reason)
 	}
 	var gone []Reason

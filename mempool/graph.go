@@ -84,10 +84,9 @@ func (p *Pool) insert(e *Entry) {
 	if e.object.Kind != policy.NoObject {
 		p.objects[e.object] = e
 	}
-	if e.Due {
-		p.dueWeight += e.Weight
-	}
-	p.total.add(e)
+	p.dueWeight += e.dueWeight()
+	p.vbytes += e.VBytes
+	p.feesUnits += e.FeeUnits
 	p.usage += e.usageBytes
 	if len(e.children) == 0 {
 		p.sumLeaf(e)
@@ -160,10 +159,10 @@ func (p *Pool) remove(e *Entry, why Reason, height int32) {
 	if p.objects[e.object] == e {
 		delete(p.objects, e.object)
 	}
-	if e.Due {
-		p.dueWeight -= e.Weight
-	}
-	p.total.sub(e)
+	p.dueWeight -= e.dueWeight()
+	p.vbytes -= e.VBytes
+	p.feesUnits -= e.FeeUnits
+	delete(p.unbroadcast, e.Tx.Txid)
 	p.usage -= e.usageBytes
 	e.parents, e.children = nil, nil
 	p.tell(Change{Entry: e, Why: why})

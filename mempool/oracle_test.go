@@ -24,14 +24,17 @@ func checkPool(t tester, p *Pool) {
 func poolError(p *Pool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var total sums
-	var usage int64
+	var vbytes, feesUnits, usage int64
 	inputs := 0
 	for txid, e := range p.txs {
 		if e.Tx.Txid != txid {
 			return fmt.Errorf("%v is filed under %v", e.Tx.Txid, txid)
 		}
-		total.add(e)
+		vbytes += e.VBytes
+		feesUnits += e.FeeUnits
+		if e.delta != p.deltas[txid] {
+			return fmt.Errorf("%v has fee delta %d, want %d", txid, e.delta, p.deltas[txid])
+		}
 		usage += usageOf(e.Tx) + objectUsage(e.object)
 		if e.heapIndex >= len(p.worst) || p.worst[e.heapIndex] != e {
 			return fmt.Errorf("%v is not where it should be in the heap", txid)
@@ -70,8 +73,13 @@ func poolError(p *Pool) error {
 	if dueWeight != p.dueWeight || objects != len(p.objects) || dueWeight > maxDueWeight {
 		return fmt.Errorf("due weight %d, %d objects, want %d, %d", p.dueWeight, len(p.objects), dueWeight, objects)
 	}
-	if total != p.total || usage != p.usage || inputs != len(p.spends) || len(p.txs) != len(p.worst) {
-		return fmt.Errorf("totals %+v %d %d, want %+v %d %d", p.total, p.usage, len(p.spends), total, usage, inputs)
+	for txid := range p.unbroadcast {
+		if p.txs[txid] == nil {
+			return fmt.Errorf("%v is to be announced and not here", txid)
+		}
+	}
+	if vbytes != p.vbytes || feesUnits != p.feesUnits || usage != p.usage || inputs != len(p.spends) || len(p.txs) != len(p.worst) {
+		return fmt.Errorf("totals %d %d %d %d, want %d %d %d %d", p.vbytes, p.feesUnits, p.usage, len(p.spends), vbytes, feesUnits, usage, inputs)
 	}
 	return nil
 }
@@ -118,8 +126,9 @@ func naiveSums(p *Pool, e *Entry, next func(*Pool, *Entry) []*Entry) (s sums) {
 // naivePool is a pool that thinks everything through from the beginning each
 // time.
 type naivePool struct {
-	w   *world
-	txs []*state.Tx
+	w    *world
+	txs  []*state.Tx
+	fees map[chainhash.Hash]int64 // of all that were ever made
 }
 
 // valid reports whether tx can follow txs on the tip: each input is there,
@@ -158,7 +167,89 @@ func (n *naivePool) valid(tx *state.Tx, txs []*state.Tx) bool {
 	return tx.Msg.LockTime == 0 || int32(tx.Msg.LockTime) < n.w.tip.Height+1
 }
 
+// accept takes what is valid beside the pool, or beside what is left of it
+// when all that stands against it has gone and its fees are paid.
 func (n *naivePool) accept(tx *state.Tx) bool {
+	if n.valid(tx, n.txs) {
+		n.txs = append(n.txs, tx)
+		return true
+	}
+	stay, leave := n.split(tx)
+	if len(leave) == 0 || !n.valid(tx, stay) || !n.pays(tx, leave) || n.addsUnconfirmed(tx, stay, leave) {
+		return false
+	}
+	n.txs = append(stay, tx)
+	return true
+}
+
+// split parts the pool by what must go for tx: rivals and what depends on them.
+func (n *naivePool) split(tx *state.Tx) (stay, leave []*state.Tx) {
+	gone := map[chainhash.Hash]bool{}
+	for changed := true; changed; {
+		changed = false
+		for _, other := range n.txs {
+			goes := rivals(tx, other)
+			for _, in := range other.Msg.TxIn {
+				goes = goes || gone[in.PreviousOutPoint.Hash]
+			}
+			if goes && !gone[other.Txid] {
+				gone[other.Txid], changed = true, true
+			}
+		}
+	}
+	for _, other := range n.txs {
+		if gone[other.Txid] {
+			leave = append(leave, other)
+		} else {
+			stay = append(stay, other)
+		}
+	}
+	return stay, leave
+}
+
+func rivals(a, b *state.Tx) bool {
+	for _, in := range a.Msg.TxIn {
+		for _, other := range b.Msg.TxIn {
+			if in.PreviousOutPoint == other.PreviousOutPoint && a.Txid != b.Txid {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pays holds tx against each rival's rate, and the sum of what leaves.
+func (n *naivePool) pays(tx *state.Tx, leave []*state.Tx) bool {
+	var sum int64
+	for _, other := range leave {
+		sum += n.fees[other.Txid]
+		if rivals(tx, other) && n.fees[tx.Txid]*other.VBytes() <= n.fees[other.Txid]*tx.VBytes() {
+			return false
+		}
+	}
+	return n.fees[tx.Txid] >= sum+tx.VBytes() // 1 unit for each virtual byte
+}
+
+// addsUnconfirmed reports an unconfirmed parent that no rival had.
+func (n *naivePool) addsUnconfirmed(tx *state.Tx, stay, leave []*state.Tx) bool {
+	had := map[chainhash.Hash]bool{}
+	for _, other := range leave {
+		for _, in := range other.Msg.TxIn {
+			had[in.PreviousOutPoint.Hash] = had[in.PreviousOutPoint.Hash] || rivals(tx, other)
+		}
+	}
+	for _, in := range tx.Msg.TxIn {
+		for _, other := range stay {
+			if other.Txid == in.PreviousOutPoint.Hash && !had[other.Txid] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// add takes what is valid beside the pool.
+func (n *naivePool) add(tx *state.Tx) bool {
 	if !n.valid(tx, n.txs) {
 		return false
 	}
@@ -171,12 +262,12 @@ func (n *naivePool) rebuild(lost []*state.Tx) {
 	old := n.txs
 	n.txs = nil
 	for _, tx := range lost {
-		n.accept(tx)
+		n.add(tx)
 	}
 	for changed := true; changed; { // children may stand before parents
 		changed = false
 		for _, tx := range old {
-			if n.accept(tx) {
+			if n.add(tx) {
 				changed = true
 			}
 		}
@@ -196,7 +287,7 @@ func (n *naivePool) ids() map[chainhash.Hash]bool {
 func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{w: newWorld(rt, 6, nil), rt: rt}
-		h.naive = &naivePool{w: h.w}
+		h.naive = &naivePool{w: h.w, fees: map[chainhash.Hash]int64{}}
 		for range rapid.IntRange(5, 40).Draw(rt, "steps") {
 			h.step()
 			h.compare()
@@ -264,14 +355,39 @@ func (h *history) newTx() *state.Tx {
 		msg.LockTime = uint32(h.w.tip.Height) + uint32(rapid.IntRange(0, 2).Draw(h.rt, "ahead")) - 1
 	}
 	for range rapid.IntRange(1, 3).Draw(h.rt, "outputs") {
-		msg.AddTxOut(wire.NewTxOut(1000, anyone)) // values fall fast; fees do not matter here
+		msg.AddTxOut(wire.NewTxOut(1000, anyone)) // more is added below
 	}
-	tx := state.NewTx(msg)
 	if !h.affordable(msg) {
 		return nil
 	}
+	fee := int64(rapid.IntRange(1, 40).Draw(h.rt, "fee")) * 100
+	tx := h.payFee(msg, fee)
 	h.made = append(h.made, tx)
 	return tx
+}
+
+// payFee leaves a fee, or as much as there is: what outputs hold is what all
+// inputs held when they were made.
+func (h *history) payFee(msg *wire.MsgTx, feeUnits int64) *state.Tx {
+	var in int64
+	for _, input := range msg.TxIn {
+		in += h.valueOf(input.PreviousOutPoint)
+	}
+	rest := in - 1000*int64(len(msg.TxOut))
+	fee := min(max(feeUnits, 500), rest)
+	msg.TxOut[0].Value += rest - fee
+	tx := state.NewTx(msg)
+	h.naive.fees[tx.Txid] = fee
+	return tx
+}
+
+func (h *history) valueOf(op wire.OutPoint) int64 {
+	for _, tx := range h.made {
+		if tx.Txid == op.Hash {
+			return tx.Msg.TxOut[op.Index].Value
+		}
+	}
+	return coinUnits
 }
 
 // affordable keeps to transactions whose inputs hold enough for outputs and
@@ -279,12 +395,7 @@ func (h *history) newTx() *state.Tx {
 func (h *history) affordable(msg *wire.MsgTx) bool {
 	var in int64
 	for _, input := range msg.TxIn {
-		in += 1000
-		for _, op := range h.w.ripe {
-			if input.PreviousOutPoint == op {
-				in += coinUnits
-			}
-		}
+		in += h.valueOf(input.PreviousOutPoint)
 	}
 	return in >= int64(len(msg.TxOut))*1000+500
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
@@ -40,6 +41,13 @@ type Options struct {
 	// Standard holds transactions to mempool/policy; without it (Core's
 	// -acceptnonstdtxn) any valid transaction of a sound size is taken.
 	Standard bool
+	// Policy are the bounds that a person chose; nil means policy.Defaults.
+	Policy *policy.Settings
+	// Expiry is how long a transaction waits for a block; zero means two weeks.
+	Expiry time.Duration
+	// OptInReplacement lets only those be replaced that signal it, by BIP125,
+	// as version 3 does (Core's -mempoolfullrbf=0).
+	OptInReplacement bool
 	// Log gets what a person should know; nil drops it.
 	Log *slog.Logger
 }
@@ -54,6 +62,9 @@ type Pool struct {
 	log      *slog.Logger
 	maxBytes int64
 	standard bool
+	policy   *policy.Settings
+	expiry   time.Duration
+	optIn    bool
 	treasury []byte // script of the charter's, nil without one
 
 	mu       sync.Mutex
@@ -64,10 +75,14 @@ type Pool struct {
 	floor    floor
 	sequence uint64 // of the next entry
 	marks    uint64 // of the last walk over the graph
-	total    sums
 	usage    int64
+	// vbytes and feesUnits are the sums of all entries, without deltas.
+	vbytes, feesUnits int64
 	// dueWeight is that of the lane of what is due.
 	dueWeight int64
+
+	deltas      map[chainhash.Hash]int64    // of fees, by a person's wish
+	unbroadcast map[chainhash.Hash]struct{} // own, not asked for by any peer
 
 	// next is the block above the tip nextTo, nil until a tip needs it.
 	next   *goods.Next
@@ -75,7 +90,6 @@ type Pool struct {
 
 	lost     lostBlocks
 	watchers []*watcher
-	muted    bool // while transactions are only tried
 }
 
 // New makes an empty pool. It hears of blocks once it is a follower of the
@@ -85,7 +99,16 @@ func New(o Options) *Pool {
 		chain: o.Chain, rules: o.Rules, scripts: o.Scripts, clock: o.Clock, log: o.Log,
 		maxBytes: o.MaxBytes, standard: o.Standard,
 		txs: map[chainhash.Hash]*Entry{}, spends: map[wire.OutPoint]*Entry{},
-		objects: map[policy.Object]*Entry{},
+		objects: map[policy.Object]*Entry{}, deltas: map[chainhash.Hash]int64{},
+		unbroadcast: map[chainhash.Hash]struct{}{},
+		policy:      o.Policy, expiry: o.Expiry, optIn: o.OptInReplacement,
+	}
+	if p.policy == nil {
+		defaults := policy.Defaults()
+		p.policy = &defaults
+	}
+	if p.expiry <= 0 {
+		p.expiry = defaultExpiry
 	}
 	if o.Rules.Charter != nil {
 		p.treasury = goods.TreasuryScript(o.Rules.Charter.ID())
@@ -125,6 +148,17 @@ func (p *Pool) Entries() []*Entry {
 	return p.ordered()
 }
 
+// Each calls f for every transaction, in no order, with the pool locked: f must
+// be quick and must not call the pool. What it is given may be kept and is not
+// to be changed.
+func (p *Pool) Each(f func(tx *state.Tx)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.txs {
+		f(e.Tx)
+	}
+}
+
 func (p *Pool) ordered() []*Entry {
 	return p.entriesThat(func(*Entry) bool { return true })
 }
@@ -154,7 +188,10 @@ func byDepth(a, b *Entry) int {
 // came in.
 type Candidate struct {
 	*Entry
-	Parents []int
+	// ScoreUnits is the fee that it is chosen by: its own with what a person
+	// added or took away (prioritisetransaction).
+	ScoreUnits int64
+	Parents    []int
 }
 
 // Candidates is Entries for whoever builds a block: every parent is in the
@@ -167,7 +204,7 @@ func (p *Pool) Candidates() []Candidate {
 	candidates := make([]Candidate, len(list))
 	for i, e := range list {
 		place[e] = i
-		candidates[i].Entry = e
+		candidates[i].Entry, candidates[i].ScoreUnits = e, e.modified()
 		for _, parent := range e.parents {
 			candidates[i].Parents = append(candidates[i].Parents, place[parent])
 		}
@@ -189,6 +226,10 @@ type Info struct {
 	IncrementalUnitsPerKVB int64
 	// Sequence grows with every transaction that comes.
 	Sequence uint64
+	// Unbroadcast counts own transactions that no peer has asked for yet.
+	Unbroadcast int
+	// FullReplacement says that whatever pays more replaces.
+	FullReplacement bool
 }
 
 // Info gives the figures of getmempoolinfo.
@@ -196,18 +237,20 @@ func (p *Pool) Info() Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Info{
-		Count: len(p.txs), VBytes: p.total.vbytes, UsageBytes: p.usage, MaxBytes: p.maxBytes,
-		TotalFeeUnits:          p.total.feeUnits,
-		MinUnitsPerKVB:         max(p.floorRate(), policy.MinRelayUnitsPerKVB),
-		RelayUnitsPerKVB:       policy.MinRelayUnitsPerKVB,
-		IncrementalUnitsPerKVB: policy.IncrementalUnitsPerKVB,
-		Sequence:               p.sequence,
+		Count: len(p.txs), VBytes: p.vbytes, UsageBytes: p.usage, MaxBytes: p.maxBytes,
+		TotalFeeUnits:          p.feesUnits,
+		MinUnitsPerKVB:         max(p.floorRate(), p.policy.MinRelayUnitsPerKVB),
+		RelayUnitsPerKVB:       p.policy.MinRelayUnitsPerKVB,
+		IncrementalUnitsPerKVB: p.policy.IncrementalUnitsPerKVB,
+		Sequence:               p.sequence, Unbroadcast: len(p.unbroadcast), FullReplacement: !p.optIn,
 	}
 }
 
 // Family is an entry's place among the unconfirmed; counts and sums include
-// the entry itself.
+// the entry itself, and fees what a person added or took away.
 type Family struct {
+	ModifiedFeeUnits                     int64
+	Unbroadcast                          bool
 	AncestorCount, DescendantCount       int
 	AncestorVBytes, DescendantVBytes     int64
 	AncestorFeeUnits, DescendantFeeUnits int64
@@ -223,7 +266,9 @@ func (p *Pool) Family(txid chainhash.Hash) (f Family, ok bool) {
 	if e == nil {
 		return f, false
 	}
+	_, unbroadcast := p.unbroadcast[txid]
 	f = Family{
+		ModifiedFeeUnits: e.modified(), Unbroadcast: unbroadcast,
 		AncestorCount: e.ancestors.count, AncestorVBytes: e.ancestors.vbytes, AncestorFeeUnits: e.ancestors.feeUnits,
 		DescendantCount: e.descendants.count, DescendantVBytes: e.descendants.vbytes,
 		DescendantFeeUnits: e.descendants.feeUnits,

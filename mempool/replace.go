@@ -3,74 +3,137 @@ package mempool
 import (
 	"slices"
 
+	"granary/base/check"
 	"granary/mempool/policy"
 )
 
-// maxReplaced bounds what one transaction may push out.
-const maxReplaced = 100
-
-// checkConflicts finds what a transaction cannot stand beside: what spends the
-// same outpoint, and what moves the same receipt's coins, claim or debt. The
-// first of them stays. Only among records that anyone may make, each an answer
-// to the same question, may a later one that pays more take the place of
-// earlier ones (checkReplacement).
+// checkConflicts finds what a transaction cannot stand beside and so would
+// replace: what spends the same outpoint, and what moves the same receipt's
+// coins, claim or debt.
 func (p *Pool) checkConflicts(t *trial) error {
-	object := t.goods.Object()
-	add := func(e *Entry, format string, args ...any) error {
-		if e == nil || slices.Contains(t.conflicts, e) {
+	add := func(e *Entry) error {
+		switch {
+		case e == nil || slices.Contains(t.conflicts, e):
 			return nil
-		}
-		if t.from != fromOutside || object.Kind == policy.NoObject || e.object.Kind == policy.NoObject {
-			return refuse("txn-mempool-conflict", format, args...)
+		case t.from == fromTogether:
+			return refuse("bip125-replacement-disallowed", "")
+		case t.from == fromLostBlock || p.optIn && !signals(e):
+			return refuse("txn-mempool-conflict", "%v does or spends the same", e.Tx.Txid)
 		}
 		t.conflicts = append(t.conflicts, e)
 		return nil
 	}
 	for _, in := range t.tx.Msg.TxIn {
-		if e := p.spends[in.PreviousOutPoint]; e != nil {
-			if err := add(e, "%v spends %v already", e.Tx.Txid, in.PreviousOutPoint); err != nil {
-				return err
-			}
+		if err := add(p.spends[in.PreviousOutPoint]); err != nil {
+			return err
 		}
 	}
-	if e := p.objects[object]; e != nil {
-		return add(e, "%v does the same already", e.Tx.Txid)
+	object := t.goods.Object()
+	if object.Kind == policy.NoObject {
+		return nil
 	}
-	return nil
+	for _, mate := range t.mates {
+		if mate.entry.object == object {
+			return refuse("conflict-in-package", "%v does the same", mate.tx.Txid)
+		}
+	}
+	return add(p.objects[object])
 }
 
-// checkReplacement holds a transaction to Core's rules for what it replaces: it
-// depends on none of it and on nothing unconfirmed that is new, pays a better
-// rate than each, and more than all of it with what depends on it by at least
-// the price of its own relay.
+// signals is BIP125's signal of the transaction itself; version 3 needs none,
+// nor does what anyone may make.
+func signals(e *Entry) bool {
+	const finalMinus1 = 0xfffffffe
+	if e.Tx.Msg.Version == policy.TRUCVersion || e.object.Kind != policy.NoObject {
+		return true
+	}
+	for _, in := range e.Tx.Msg.TxIn {
+		if in.Sequence < finalMinus1 {
+			return true
+		}
+	}
+	return false
+}
+
+// checkReplacement holds a transaction to Core's rules for what it replaces:
+// it pays a better rate than each, depends on nothing unconfirmed that is new,
+// and pays more than all of it with what depends on it by at least the price
+// of its own relay.
 func (p *Pool) checkReplacement(t *trial) error {
 	if len(t.conflicts) == 0 {
 		return nil
 	}
+	var suffix check.Code
+	if t.evicts {
+		suffix = " (including sibling eviction)"
+	}
 	e := t.entry
-	leaving := p.reach(down, t.conflicts...)
-	if len(leaving) > maxReplaced {
-		return refuse("too many potential replacements", "%d transactions would leave, the most is %d", len(leaving), maxReplaced)
-	}
-	for _, parent := range p.parentsOf(t.tx.Msg) {
-		if slices.Contains(leaving, parent) {
-			return refuse("bad-txns-spends-conflicting-tx", "it spends an output of %v, which it replaces", parent.Tx.Txid)
-		}
-		if !slices.ContainsFunc(t.conflicts, func(old *Entry) bool { return slices.Contains(old.parents, parent) }) {
-			return refuse("replacement-adds-unconfirmed", "it spends an output of %v, which what it replaces does not", parent.Tx.Txid)
-		}
-	}
-	var leavingUnits int64
-	for _, old := range leaving {
-		leavingUnits += old.FeeUnits
-	}
 	for _, old := range t.conflicts {
-		if policy.CompareRates(e.FeeUnits, e.VBytes, old.FeeUnits, old.VBytes) <= 0 {
-			return refuse("insufficient fee", "it pays no better rate than %v, which it would replace", old.Tx.Txid)
+		if policy.CompareRates(e.modified(), e.VBytes, old.modified(), old.VBytes) <= 0 {
+			return refuse("insufficient fee"+suffix, "rejecting replacement %v; new feerate %s <= old feerate %s",
+				e.Tx.Txid, rateText(e.modified(), e.VBytes), rateText(old.modified(), old.VBytes))
 		}
 	}
-	if least := leavingUnits + policy.FeeAt(policy.IncrementalUnitsPerKVB, e.VBytes); e.FeeUnits < least {
-		return refuse("insufficient fee", "it pays %d units, %d are needed to replace what waits", e.FeeUnits, least)
+	leaving, err := p.leaving(t.tx.Txid.String(), t.conflicts)
+	if err != nil {
+		return refuse("too many potential replacements"+suffix, "%s", err)
+	}
+	for i, in := range t.tx.Msg.TxIn {
+		parent := p.txs[in.PreviousOutPoint.Hash]
+		if parent == nil || slices.ContainsFunc(t.conflicts, func(old *Entry) bool { return slices.Contains(old.parents, parent) }) {
+			continue
+		}
+		return refuse("replacement-adds-unconfirmed"+suffix, "replacement %v adds unconfirmed input, idx %d", t.tx.Txid, i)
+	}
+	if text := p.underpays(sumFees(leaving), e.modified(), e.VBytes, t.tx.Txid.String()); text != "" {
+		return refuse("insufficient fee"+suffix, "%s", text)
 	}
 	return nil
+}
+
+// tooMany says that a replacement would push out too much.
+type tooMany struct {
+	who   string
+	count int
+}
+
+// Error implements error.
+func (e tooMany) Error() string {
+	return "rejecting replacement " + e.who + "; too many potential replacements (" +
+		itoa(e.count) + " > " + itoa(policy.MaxReplaced) + ")"
+}
+
+// leaving lists what leaves with conflicts. As in Core what depends on two of
+// them counts twice.
+func (p *Pool) leaving(who string, conflicts []*Entry) ([]*Entry, error) {
+	count := 0
+	for _, e := range conflicts {
+		count += e.descendants.count
+	}
+	if count > policy.MaxReplaced {
+		return nil, tooMany{who, count}
+	}
+	return p.reach(down, conflicts...), nil
+}
+
+func sumFees(entries []*Entry) (feeUnits int64) {
+	for _, e := range entries {
+		feeUnits += e.modified()
+	}
+	return feeUnits
+}
+
+// underpays says what a replacement lacks against the fees of what leaves; ""
+// if it lacks nothing.
+func (p *Pool) underpays(leavingUnits, feeUnits, vbytes int64, who string) string {
+	if feeUnits < leavingUnits {
+		return "rejecting replacement " + who + ", less fees than conflicting txs; " +
+			coinText(feeUnits) + " < " + coinText(leavingUnits)
+	}
+	relay := policy.FeeAt(p.policy.IncrementalUnitsPerKVB, vbytes)
+	if feeUnits-leavingUnits < relay {
+		return "rejecting replacement " + who + ", not enough additional fees to relay; " +
+			coinText(feeUnits-leavingUnits) + " < " + coinText(relay)
+	}
+	return ""
 }

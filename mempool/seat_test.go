@@ -64,7 +64,7 @@ func TestSeatLane(t *testing.T) {
 	if !e.Seat || !e.Record || e.FeeUnits != 0 {
 		t.Errorf("not in the lane: %+v", e)
 	}
-	w.refused(state.NewTx(w.rotate(seats[0], w.ripe[0])), "txn-mempool-conflict")
+	w.refused(state.NewTx(w.rotate(seats[0], w.ripe[0])), "insufficient fee")
 
 	// The seat goes on in the waiting transaction: its children wait, too.
 	w.refused(state.NewTx(w.rotate(out(tx, 0))), "goods-seat-twice")

@@ -35,39 +35,40 @@ func (c coinView) Coin(op wire.OutPoint) (*state.Coin, error) {
 	if c.pool.spends[op] != nil {
 		return nil, nil
 	}
-	if coin := c.pool.ownCoin(op, UnconfirmedHeight); coin != nil {
+	if coin := c.pool.txs[op.Hash].coin(op.Index, UnconfirmedHeight); coin != nil {
 		return coin, nil
 	}
 	return c.below.Coin(op)
 }
 
-// ownCoin gives the pool's output at op, spent or not, nil if it is none.
-func (p *Pool) ownCoin(op wire.OutPoint, height int32) *state.Coin {
-	e := p.txs[op.Hash]
-	if e == nil || op.Index >= uint32(len(e.Tx.Msg.TxOut)) {
+// coin gives the output of an entry, spent or not; nil if it has none, or is nil.
+func (e *Entry) coin(index uint32, height int32) *state.Coin {
+	if e == nil || index >= uint32(len(e.Tx.Msg.TxOut)) {
 		return nil
 	}
-	out := e.Tx.Msg.TxOut[op.Index]
+	out := e.Tx.Msg.TxOut[index]
 	if state.Unspendable(out.PkScript) {
 		return nil
 	}
 	return &state.Coin{ValueUnits: out.Value, Script: out.PkScript, Height: height}
 }
 
-// coinsOf finds the coins that tx spends, the pool's own at the height of the
-// block to come. The caller owns the chain's ones; the pool's alias entries.
-func (p *Pool) coinsOf(tx *state.Tx, tip *state.Header, v state.CoinView) ([]*state.Coin, error) {
+// coinsOf finds the coins that tx spends, the unconfirmed ones, of the pool or
+// of mates, at the height of the block to come. The caller owns the chain's
+// ones; the others alias entries.
+func (p *Pool) coinsOf(tx *state.Tx, tip *state.Header, v state.CoinView, mates []*trial) ([]*state.Coin, error) {
 	spent := make([]*state.Coin, len(tx.Msg.TxIn))
 	for i, in := range tx.Msg.TxIn {
-		if spent[i] = p.ownCoin(in.PreviousOutPoint, tip.Height+1); spent[i] != nil {
+		op := in.PreviousOutPoint
+		if spent[i] = p.find(&op.Hash, mates).coin(op.Index, tip.Height+1); spent[i] != nil {
 			continue
 		}
-		coin, err := v.Coin(in.PreviousOutPoint)
+		coin, err := v.Coin(op)
 		if err != nil {
 			return nil, err
 		}
 		if coin == nil {
-			return nil, missing(tx, in.PreviousOutPoint, v)
+			return nil, missing(tx, op, v)
 		}
 		spent[i] = coin.Clone()
 	}

@@ -5,7 +5,8 @@
 // checks that need no chain come first (CheckTx), those that need the spent
 // coins second (CheckInputs, CheckSigOps), the price last (CheckFee). It is
 // pure: values in, a verdict out. Every refusal is a check.RuleError of kind
-// Policy, for nothing here makes a transaction invalid in a block.
+// Policy, for nothing here makes a transaction invalid in a block; one that is
+// about a witness is of kind Mutated. What a person may choose are Settings.
 //
 // On a chain with a charter a goods record may be as long as the goods rules
 // let it be, and output 0 of a transaction with a record may hold nothing,

@@ -1,24 +1,20 @@
 package policy
 
 import (
+	"cmp"
 	"math/bits"
 
-	"granary/base/check"
 	"granary/params"
 	"granary/state"
 
 	"github.com/btcsuite/btcd/wire/v2"
 )
 
-// refuse makes the RuleError of every verdict in this package.
-func refuse(code check.Code, format string, args ...any) error {
-	return check.RuleKind(check.Policy, code, format, args...)
-}
-
 // VBytes is the virtual size that fees are counted on: a quarter of the
-// weight, or of 20 weight units per sigop cost where that is more, rounded up.
-func VBytes(weight, sigOpCost int64) int64 {
-	return (max(weight, sigOpCost*BytesPerSigOp) + params.WitnessScaleFactor - 1) / params.WitnessScaleFactor
+// weight, or of BytesPerSigOp weight units per sigop cost where that is more,
+// rounded up.
+func (s *Settings) VBytes(weight, sigOpCost int64) int64 {
+	return (max(weight, sigOpCost*s.BytesPerSigOp) + params.WitnessScaleFactor - 1) / params.WitnessScaleFactor
 }
 
 // FeeAt is what vbytes cost at a rate, rounded up; it saturates at MaxInt64.
@@ -51,22 +47,33 @@ func RateOf(feeUnits, vbytes int64) int64 {
 
 // CompareRates orders two fee rates without rounding: negative where fee a
 // over size a is less than fee b over size b. Sizes are positive (virtual
-// bytes, or weight on both sides), fees not negative.
+// bytes, or weight on both sides); a fee may be negative, by a person's wish.
 func CompareRates(feeA, sizeA, feeB, sizeB int64) int {
-	hiA, loA := bits.Mul64(uint64(feeA), uint64(sizeB))
-	hiB, loB := bits.Mul64(uint64(feeB), uint64(sizeA))
-	switch {
-	case hiA < hiB || (hiA == hiB && loA < loB):
-		return -1
-	case hiA == hiB && loA == loB:
-		return 0
+	if (feeA < 0) != (feeB < 0) {
+		return cmp.Compare(feeA, feeB)
 	}
-	return 1
+	hiA, loA := bits.Mul64(magnitude(feeA), uint64(sizeB))
+	hiB, loB := bits.Mul64(magnitude(feeB), uint64(sizeA))
+	order := cmp.Compare(hiA, hiB)
+	if order == 0 {
+		order = cmp.Compare(loA, loB)
+	}
+	if feeA < 0 {
+		return -order
+	}
+	return order
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
 }
 
 // DustUnits is the value below which an output costs more to spend than it is
-// worth, at 3 units per virtual byte; 0 for what can never be spent.
-func DustUnits(out *wire.TxOut) int64 {
+// worth, at DustUnitsPerKVB; 0 for what can never be spent.
+func (s *Settings) DustUnits(out *wire.TxOut) int64 {
 	if state.Unspendable(out.PkScript) {
 		return 0
 	}
@@ -76,17 +83,22 @@ func DustUnits(out *wire.TxOut) int64 {
 	} else {
 		size += 32 + 4 + 1 + 107 + 4
 	}
-	return FeeAt(DustUnitsPerKVB, size)
+	return FeeAt(s.DustUnitsPerKVB, size)
 }
 
 // CheckFee refuses a fee below the mempool's own floor ("mempool min fee not
-// met") or below the relay floor ("min relay fee not met"). The floors are in
-// units per 1,000 virtual bytes.
-func CheckFee(feeUnits, vbytes, poolRate int64) error {
+// met") or below the relay floor ("min relay fee not met"). The pool's floor is
+// in units per 1,000 virtual bytes.
+func (s *Settings) CheckFee(feeUnits, vbytes, poolRate int64) error {
 	if floor := FeeAt(poolRate, vbytes); feeUnits < floor {
 		return refuse("mempool min fee not met", "%d < %d", feeUnits, floor)
 	}
-	if floor := FeeAt(MinRelayUnitsPerKVB, vbytes); feeUnits < floor {
+	return s.CheckRelayFee(feeUnits, vbytes)
+}
+
+// CheckRelayFee refuses a fee below the relay floor alone.
+func (s *Settings) CheckRelayFee(feeUnits, vbytes int64) error {
+	if floor := FeeAt(s.MinRelayUnitsPerKVB, vbytes); feeUnits < floor {
 		return refuse("min relay fee not met", "%d < %d", feeUnits, floor)
 	}
 	return nil

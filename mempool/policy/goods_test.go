@@ -96,8 +96,8 @@ func TestChangeMayBeSmall(t *testing.T) {
 		msg := plain()
 		msg.AddTxOut(wire.NewTxOut(int64(units), treasury))
 		msg.AddTxOut(wire.NewTxOut(0, goods.RecordScript(goods.Lapse{})))
-		wantCode(t, "change", CheckTx(state.NewTx(msg), ReadGoods(treasury, msg)), want)
+		wantCode(t, "change", checkPaying(state.NewTx(msg), ReadGoods(treasury, msg)), want)
 		msg.TxOut[1].PkScript = p2wpkh
-		wantCode(t, "other", CheckTx(state.NewTx(msg), ReadGoods(treasury, msg)), "dust")
+		wantCode(t, "other", checkPaying(state.NewTx(msg), ReadGoods(treasury, msg)), "dust")
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"granary/base/check"
 	"granary/params"
 	"granary/state"
 
@@ -17,7 +18,8 @@ const (
 // ("bad-txns-nonstandard-inputs", "bad-witness-nonstandard"). spent[i] is the
 // coin of input i. The treasury is standard where a goods record opens it; as
 // scripts are checked more mildly then (SpendsTreasury), other programs of
-// unknown version are refused here even inside of P2SH.
+// unknown version are refused here even inside of P2SH. A witness may be
+// somebody else's work, so its refusal is of kind Mutated.
 func CheckInputs(tx *wire.MsgTx, spent []*state.Coin, g *Goods) error {
 	treasury := g.SpendsTreasury(tx, spent)
 	for i, in := range tx.TxIn {
@@ -30,7 +32,7 @@ func CheckInputs(tx *wire.MsgTx, spent []*state.Coin, g *Goods) error {
 	}
 	for i, in := range tx.TxIn {
 		if len(in.Witness) > 0 && !witnessStandard(in, spent[i].Script) {
-			return refuse("bad-witness-nonstandard", "input %d", i)
+			return check.RuleKind(check.Mutated, "bad-witness-nonstandard", "input %d", i)
 		}
 	}
 	return nil
@@ -86,6 +88,26 @@ func witnessStandard(in *wire.TxIn, script []byte) bool {
 		return taprootStandard(in.Witness)
 	}
 	return true
+}
+
+// NeedsWitness reports whether a spent coin wants a witness (BIP141), its
+// script's hash included: a transaction without one may have lost it on its
+// way, and be valid all the same.
+func NeedsWitness(tx *wire.MsgTx, spent []*state.Coin) bool {
+	for i, coin := range spent {
+		script := coin.Script
+		if isP2SH(script) {
+			redeem, ok := lastPush(tx.TxIn[i].SignatureScript)
+			if !ok {
+				continue
+			}
+			script = redeem
+		}
+		if version, program, ok := witnessProgram(script); ok && !isAnchorProgram(version, program) {
+			return true
+		}
+	}
+	return false
 }
 
 func p2wshStandard(witness wire.TxWitness) bool {

@@ -1,5 +1,7 @@
 package policy
 
+import "granary/base/check"
+
 // Bounds of Bitcoin Core 28's default policy, with their unit in the name.
 const (
 	// MinTxVersion and MaxTxVersion bound the standard transaction versions.
@@ -48,4 +50,44 @@ const (
 	MaxTRUCVBytes, MaxTRUCChildVBytes = 10_000, 1_000
 	// MaxTRUCCluster counts parent and child.
 	MaxTRUCCluster = 2
+
+	// MaxReplaced bounds what one transaction, or one package, may push out.
+	MaxReplaced = 100
+	// MaxDustOutputs bounds the dust of a transaction without a fee.
+	MaxDustOutputs = 1
 )
+
+// Settings are the bounds that a person may choose. The zero value is none:
+// begin with Defaults.
+type Settings struct {
+	// MinRelayUnitsPerKVB, IncrementalUnitsPerKVB and DustUnitsPerKVB are
+	// Core's minrelaytxfee, incrementalrelayfee and dustrelayfee, in units per
+	// 1,000 virtual bytes.
+	MinRelayUnitsPerKVB, IncrementalUnitsPerKVB, DustUnitsPerKVB int64
+	// DataCarrierBytes bounds the script of an OP_RETURN output (datacarriersize);
+	// 0 wants none (datacarrier=0).
+	DataCarrierBytes int
+	// BareMultisig takes outputs that are a multisig script (permitbaremultisig).
+	BareMultisig bool
+	// BytesPerSigOp prices a signature operation in virtual bytes (bytespersigop).
+	BytesPerSigOp int64
+	// MaxAncestors, MaxDescendants, MaxAncestorVBytes and MaxDescendantVBytes
+	// bound a chain of unconfirmed transactions (limitancestorcount and its like).
+	MaxAncestors, MaxDescendants           int
+	MaxAncestorVBytes, MaxDescendantVBytes int64
+}
+
+// Defaults are Bitcoin Core 28's.
+func Defaults() Settings {
+	return Settings{
+		MinRelayUnitsPerKVB: MinRelayUnitsPerKVB, IncrementalUnitsPerKVB: IncrementalUnitsPerKVB,
+		DustUnitsPerKVB: DustUnitsPerKVB, DataCarrierBytes: MaxDataCarrierBytes, BareMultisig: true,
+		BytesPerSigOp: BytesPerSigOp, MaxAncestors: MaxAncestors, MaxDescendants: MaxDescendants,
+		MaxAncestorVBytes: MaxAncestorVBytes, MaxDescendantVBytes: MaxDescendantVBytes,
+	}
+}
+
+// refuse makes the RuleError of every verdict in this package.
+func refuse(code check.Code, format string, args ...any) error {
+	return check.RuleKind(check.Policy, code, format, args...)
+}

@@ -12,6 +12,8 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 )
 
+var defaults = Defaults()
+
 func rep(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
 
 func cat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
@@ -108,7 +110,7 @@ func TestDust(t *testing.T) {
 		{"over long", rep(0x51, 10_001), 0},
 	}
 	for _, c := range cases {
-		if got := DustUnits(wire.NewTxOut(0, c.script)); got != c.want {
+		if got := defaults.DustUnits(wire.NewTxOut(0, c.script)); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -140,14 +142,14 @@ func TestFees(t *testing.T) {
 		t.Error("CompareRates does not order fee rates")
 	}
 	for _, c := range []struct{ weight, sigops, want int64 }{{400, 1, 100}, {401, 0, 101}, {400, 21, 105}} {
-		if got := VBytes(c.weight, c.sigops); got != c.want {
+		if got := defaults.VBytes(c.weight, c.sigops); got != c.want {
 			t.Errorf("VBytes(%d, %d) = %d, want %d", c.weight, c.sigops, got, c.want)
 		}
 	}
-	wantCode(t, "fee at both floors", CheckFee(200, 100, 2000), "")
-	wantCode(t, "fee under the pool's floor", CheckFee(199, 100, 2000), "mempool min fee not met")
-	wantCode(t, "fee under the relay floor", CheckFee(99, 100, 0), "min relay fee not met")
-	wantCode(t, "fee at the relay floor", CheckFee(100, 100, 0), "")
+	wantCode(t, "fee at both floors", defaults.CheckFee(200, 100, 2000), "")
+	wantCode(t, "fee under the pool's floor", defaults.CheckFee(199, 100, 2000), "mempool min fee not met")
+	wantCode(t, "fee under the relay floor", defaults.CheckFee(99, 100, 0), "min relay fee not met")
+	wantCode(t, "fee at the relay floor", defaults.CheckFee(100, 100, 0), "")
 }
 
 func wantCode(t *testing.T, name string, err error, want string) {
@@ -155,9 +157,21 @@ func wantCode(t *testing.T, name string, err error, want string) {
 	if got := string(check.CodeOf(err)); got != want || (err == nil) != (want == "") {
 		t.Errorf("%s: got %v, want %q", name, err, want)
 	}
-	if rule := check.AsRule(err); rule != nil && rule.Kind != check.Policy {
-		t.Errorf("%s: kind %d, want Policy", name, rule.Kind)
+	kind := check.Policy
+	if want == "bad-witness-nonstandard" {
+		kind = check.Mutated
 	}
+	if rule := check.AsRule(err); rule != nil && rule.Kind != kind {
+		t.Errorf("%s: kind %d, want %d", name, rule.Kind, kind)
+	}
+}
+
+// checkPaying is what a transaction with a fee must pass by itself.
+func checkPaying(tx *state.Tx, g *Goods) error {
+	if err := defaults.CheckTx(tx, g); err != nil {
+		return err
+	}
+	return CheckDust(defaults.Dust(tx.Msg, g), 1000, 1000)
 }
 
 // plain is a standard transaction of one input and one output.
@@ -207,7 +221,7 @@ func TestCheckTx(t *testing.T) {
 	for _, c := range cases {
 		msg := plain()
 		c.edit(msg)
-		wantCode(t, c.name, CheckTx(state.NewTx(msg), nil), c.want)
+		wantCode(t, c.name, checkPaying(state.NewTx(msg), nil), c.want)
 	}
 }
 
@@ -254,8 +268,8 @@ func TestRecords(t *testing.T) {
 	for _, c := range cases {
 		msg := plain()
 		c.edit(msg)
-		wantCode(t, c.name+" with charter", CheckTx(state.NewTx(msg), ReadGoods(treasury, msg)), c.withCharter)
-		wantCode(t, c.name+" without", CheckTx(state.NewTx(msg), nil), c.without)
+		wantCode(t, c.name+" with charter", checkPaying(state.NewTx(msg), ReadGoods(treasury, msg)), c.withCharter)
+		wantCode(t, c.name+" without", checkPaying(state.NewTx(msg), nil), c.without)
 	}
 }
 
@@ -335,27 +349,58 @@ func TestCheckInputs(t *testing.T) {
 	wantCode(t, "16,001 sigops", CheckSigOps(16_001), "bad-txns-too-many-sigops")
 }
 
-func TestCheckTRUC(t *testing.T) {
-	parent := func(version int32, descendants int) []Relative { return []Relative{{version, descendants}} }
+// TestOneDustForAChild: one dust output is for a child to sweep, where nothing is paid.
+func TestOneDustForAChild(t *testing.T) {
+	msg := plain()
+	msg.TxOut[0].Value = 1
+	wantCode(t, "one", defaults.CheckTx(state.NewTx(msg), nil), "")
+	wantCode(t, "without a fee", CheckDust(defaults.Dust(msg, nil), 0, 0), "")
+	wantCode(t, "with a fee", CheckDust(defaults.Dust(msg, nil), 1, 0), "dust")
+	wantCode(t, "with a wished fee", CheckDust(defaults.Dust(msg, nil), 0, -1), "dust")
+	msg.AddTxOut(wire.NewTxOut(0, p2a))
+	wantCode(t, "two", defaults.CheckTx(state.NewTx(msg), nil), "dust")
+}
+
+func TestSettings(t *testing.T) {
+	s := Defaults()
+	s.BareMultisig, s.DataCarrierBytes, s.DustUnitsPerKVB, s.BytesPerSigOp = false, 0, 30_000, 5
+	s.MinRelayUnitsPerKVB = 100
+	msg := plain()
+	msg.TxOut[0].PkScript = bareMultisig(1, 2)
+	wantCode(t, "multisig", s.CheckTx(state.NewTx(msg), nil), "bare-multisig")
+	msg.TxOut[0] = wire.NewTxOut(0, []byte{txscript.OP_RETURN, 1, 1})
+	wantCode(t, "data", s.CheckTx(state.NewTx(msg), nil), "scriptpubkey")
+	if dust := s.Dust(plain(), nil); len(dust) != 1 {
+		t.Errorf("dust at ten times the rate: %v", dust)
+	}
+	if got := s.VBytes(400, 100); got != 125 {
+		t.Errorf("%d virtual bytes, want 125", got)
+	}
+	wantCode(t, "fee", s.CheckFee(10, 100, 0), "")
+	wantCode(t, "less", s.CheckFee(9, 100, 0), "min relay fee not met")
+}
+
+func TestCompareRates(t *testing.T) {
 	cases := []struct {
-		name      string
-		version   int32
-		vbytes    int64
-		ancestors []Relative
-		want      string
+		feeA, sizeA, feeB, sizeB int64
+		want                     int
 	}{
-		{"alone at the bound", 3, 10_000, nil, ""},
-		{"alone above it", 3, 10_001, nil, "TRUC-violation"},
-		{"child at the bound", 3, 1_000, parent(3, 1), ""},
-		{"child above it", 3, 1_001, parent(3, 1), "TRUC-violation"},
-		{"second child", 3, 500, parent(3, 2), "TRUC-violation"},
-		{"grandchild", 3, 500, []Relative{{3, 1}, {3, 2}}, "TRUC-violation"},
-		{"version 2 on version 3", 2, 500, parent(3, 1), "TRUC-violation"},
-		{"version 3 on version 2", 3, 500, parent(2, 1), "TRUC-violation"},
-		{"version 2 on version 2", 2, 50_000, parent(2, 9), ""},
+		{1, 2, 2, 4, 0},
+		{1, 2, 2, 3, -1},
+		{-1, 2, 1, 1000, -1},
+		{-1, 2, -1, 3, -1},
+		{-4, 2, -2, 1, 0},
+		{0, 5, -1, 5, 1},
+		{1 << 62, 1, 1 << 61, 1, 1},
+		{-1 << 63, 1, -1 << 62, 1, -1},
 	}
 	for _, c := range cases {
-		wantCode(t, c.name, CheckTRUC(c.version, c.vbytes, c.ancestors), c.want)
+		if got := CompareRates(c.feeA, c.sizeA, c.feeB, c.sizeB); got != c.want {
+			t.Errorf("%v: got %d", c, got)
+		}
+		if got := CompareRates(c.feeB, c.sizeB, c.feeA, c.sizeA); got != -c.want {
+			t.Errorf("%v turned: got %d", c, got)
+		}
 	}
 }
 
@@ -363,7 +408,7 @@ func TestCheckTRUC(t *testing.T) {
 func TestReasonsAreShort(t *testing.T) {
 	msg := plain()
 	msg.TxOut[0].Value = 1
-	err := CheckTx(state.NewTx(msg), nil)
+	err := checkPaying(state.NewTx(msg), nil)
 	if err == nil || strings.ContainsAny(err.Error(), "\n") {
 		t.Errorf("got %q", err)
 	}

@@ -11,8 +11,9 @@ import (
 // size, signature scripts, output scripts, dust. g is its goods record, which
 // is standard and may want outputs that hold nothing. Reasons are those of
 // Core's IsStandardTx: "version", "tx-size", "scriptsig-size",
-// "scriptsig-not-pushonly", "scriptpubkey", "dust", "multi-op-return".
-func CheckTx(tx *state.Tx, g *Goods) error {
+// "scriptsig-not-pushonly", "scriptpubkey", "bare-multisig", "dust", "multi-op-return". One output may be
+// dust here; CheckDust looks at it once the fee is known.
+func (s *Settings) CheckTx(tx *state.Tx, g *Goods) error {
 	msg := tx.Msg
 	if msg.Version < MinTxVersion || msg.Version > MaxTxVersion {
 		return refuse("version", "%d", msg.Version)
@@ -28,7 +29,7 @@ func CheckTx(tx *state.Tx, g *Goods) error {
 			return refuse("scriptsig-not-pushonly", "input %d", i)
 		}
 	}
-	return checkOutputs(msg, g)
+	return s.checkOutputs(msg, g)
 }
 
 // CheckSize refuses what could pass for an inner node of the merkle tree
@@ -40,7 +41,7 @@ func CheckSize(msg *wire.MsgTx) error {
 	return nil
 }
 
-func checkOutputs(msg *wire.MsgTx, g *Goods) error {
+func (s *Settings) checkOutputs(msg *wire.MsgTx, g *Goods) error {
 	dataOutputs := 0
 	for i, out := range msg.TxOut {
 		class := Classify(out.PkScript)
@@ -50,13 +51,15 @@ func checkOutputs(msg *wire.MsgTx, g *Goods) error {
 		if g != nil && i == g.last {
 			continue
 		}
-		if !outputStandard(out.PkScript, class) {
+		if !s.outputStandard(out.PkScript, class) {
 			return refuse("scriptpubkey", "output %d", i)
 		}
-		asTheRulesWant := out.Value == 0 && g.mayBeEmpty(i) || g.isChange(i, out)
-		if !asTheRulesWant && out.Value < DustUnits(out) {
-			return refuse("dust", "output %d", i)
+		if class == Multisig && !s.BareMultisig {
+			return refuse("bare-multisig", "output %d", i)
 		}
+	}
+	if dust := s.Dust(msg, g); len(dust) > MaxDustOutputs {
+		return refuse("dust", "output %d", dust[0])
 	}
 	if dataOutputs > 1 {
 		return refuse("multi-op-return", "%d", dataOutputs)
@@ -64,12 +67,37 @@ func checkOutputs(msg *wire.MsgTx, g *Goods) error {
 	return nil
 }
 
-func outputStandard(script []byte, class Class) bool {
+// Dust lists the outputs that are dust, but for those that the goods rules
+// want as small as they are.
+func (s *Settings) Dust(msg *wire.MsgTx, g *Goods) []uint32 {
+	var dust []uint32
+	for i, out := range msg.TxOut {
+		if g != nil && (i == g.last || out.Value == 0 && g.mayBeEmpty(i) || g.isChange(i, out)) {
+			continue
+		}
+		if out.Value < s.DustUnits(out) {
+			dust = append(dust, uint32(i))
+		}
+	}
+	return dust
+}
+
+// CheckDust refuses dust in a transaction that pays a fee, really or by a
+// person's wish: with nothing to earn, nobody mines it without the child that
+// sweeps the dust ("dust").
+func CheckDust(dust []uint32, feeUnits, modifiedUnits int64) error {
+	if len(dust) > 0 && (feeUnits != 0 || modifiedUnits != 0) {
+		return refuse("dust", "tx with dust output must be 0-fee")
+	}
+	return nil
+}
+
+func (s *Settings) outputStandard(script []byte, class Class) bool {
 	switch class {
 	case NonStandard:
 		return false
 	case NullData:
-		return len(script) <= MaxDataCarrierBytes
+		return len(script) <= s.DataCarrierBytes
 	case Multisig:
 		_, keys, _ := multisig(script)
 		return keys <= MaxBareMultisigKeys

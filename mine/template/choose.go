@@ -122,7 +122,7 @@ func (c *chooser) fillHeap() {
 		n.weight, n.feeUnits = 0, 0
 		for _, a := range c.ancestors(n) {
 			n.weight += a.Weight
-			n.feeUnits += a.FeeUnits
+			n.feeUnits += a.ScoreUnits
 		}
 		n.heapIndex = len(c.heap)
 		c.heap = append(c.heap, n)
@@ -166,7 +166,7 @@ func (c *chooser) take(list []*node) error {
 		for _, d := range c.descendants(n)[1:] {
 			if d.heapIndex >= 0 {
 				d.weight -= n.Weight
-				d.feeUnits -= n.FeeUnits
+				d.feeUnits -= n.ScoreUnits
 				heap.Fix(c, d.heapIndex)
 			}
 		}
@@ -208,8 +208,8 @@ func (c *chooser) Less(i, j int) bool {
 // rate is what a miner earns per weight by taking n now: what its package
 // pays, but not more than n itself, for its ancestors may be taken alone.
 func (n *node) rate() (feeUnits, weight int64) {
-	if policy.CompareRates(n.FeeUnits, n.Weight, n.feeUnits, n.weight) < 0 {
-		return n.FeeUnits, n.Weight
+	if policy.CompareRates(n.ScoreUnits, n.Weight, n.feeUnits, n.weight) < 0 {
+		return n.ScoreUnits, n.Weight
 	}
 	return n.feeUnits, n.weight
 }
