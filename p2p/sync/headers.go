@@ -102,7 +102,7 @@ func (m *Manager) worthAsking(r *remote) bool {
 func (m *Manager) syncingPeers() int {
 	n := 0
 	for _, r := range m.peers {
-		if r.headers.syncing {
+		if r.headers.syncing && !r.headers.told {
 			n++
 		}
 	}
@@ -113,7 +113,7 @@ func (m *Manager) syncingPeers() int {
 // silent or takes too long and another could do it.
 func (m *Manager) sweepHeaders(r *remote, now time.Time) {
 	r.measure(now)
-	if !r.headers.syncing || now.Sub(m.Chain.BestHeader().Raw.Timestamp) <= 24*time.Hour {
+	if !r.headers.syncing || r.headers.told || now.Sub(m.Chain.BestHeader().Raw.Timestamp) <= 24*time.Hour {
 		return
 	}
 	asked := r.headers.asked
@@ -171,7 +171,7 @@ func (m *Manager) onHeaders(r *remote, headers []wire.BlockHeader) {
 // takeHeaders looks at a run of headers and hands it to the engine.
 func (m *Manager) takeHeaders(r *remote, headers []wire.BlockHeader) {
 	if len(headers) == 0 {
-		r.headers.low = nil // it has nothing more, and that is not enough
+		r.headers.low, r.headers.told = nil, true
 		return
 	}
 	hashes, problem := m.checkRun(headers)
@@ -181,15 +181,11 @@ func (m *Manager) takeHeaders(r *remote, headers []wire.BlockHeader) {
 	}
 	full := len(headers) == message.MaxHeaders
 	if r.headers.low != nil {
-		released, over := m.feedLow(r, headers, hashes, full)
-		if !over {
-			return
+		released := m.feedLow(r, headers, hashes, full)
+		r.headers.told = r.headers.low == nil && r.headers.asked.IsZero()
+		if len(released) > 0 {
+			m.submitHeaders(r, released, false)
 		}
-		headers = released
-		if len(headers) == 0 {
-			return
-		}
-		m.submitHeaders(r, headers, false)
 		return
 	}
 	last := hashes[len(hashes)-1]
@@ -203,6 +199,7 @@ func (m *Manager) takeHeaders(r *remote, headers []wire.BlockHeader) {
 		if full {
 			m.beginLow(r, parent, headers, hashes)
 		} else {
+			r.headers.told = true
 			m.Log.Debug("headers with too little work", "peer", r.id, "height", parent.Height+int32(len(headers)))
 		}
 		return
@@ -312,9 +309,12 @@ func (m *Manager) headersTaken(r *remote, headers []wire.BlockHeader, last *stat
 	}
 	if more {
 		m.askHeaders(r, locatorOf(last))
-	} else if m.uselessLink(r) {
-		r.link.Disconnect("its chain has too little work")
-		return
+	} else {
+		r.headers.told = true
+		if m.uselessLink(r) {
+			r.link.Disconnect("its chain has too little work")
+			return
+		}
 	}
 	if !r.saidHeaders && r.known != nil && !r.known.Work.Lt(&m.MinimumWork) {
 		r.saidHeaders = true

@@ -204,9 +204,9 @@ func (m *Manager) beginLow(r *remote, parent *state.Header, headers []wire.Block
 	m.feedLow(r, headers, hashes, true)
 }
 
-// feedLow gives headers to the passes of a peer and asks for more. over says
-// that released, which may be none, are to go on.
-func (m *Manager) feedLow(r *remote, headers []wire.BlockHeader, hashes []chainhash.Hash, full bool) (released []wire.BlockHeader, over bool) {
+// feedLow gives headers to the passes of a peer and asks for more. What it
+// gives, which may be nothing, is to be kept.
+func (m *Manager) feedLow(r *remote, headers []wire.BlockHeader, hashes []chainhash.Hash, full bool) []wire.BlockHeader {
 	low := r.headers.low
 	released, more := low.feed(headers, hashes, full)
 	if more {
@@ -218,7 +218,7 @@ func (m *Manager) feedLow(r *remote, headers []wire.BlockHeader, hashes []chainh
 			m.askHeaders(r, append([]chainhash.Hash{last}, locatorOf(low.start)...))
 		}
 	}
-	return released, len(released) > 0
+	return released
 }
 
 // whole gives the header below parent.

@@ -54,6 +54,7 @@ type headerTalk struct {
 	syncing bool      // it was asked for its whole chain
 	asked   time.Time // when a getheaders went out that is not answered; zero: none
 	since   time.Time // when syncing began
+	told    bool      // it has told of all that it has: others may be asked
 	busy    bool      // some of its headers are at the engine
 	queue   [][]wire.BlockHeader
 	lost    bool // the queue was full: ask again

@@ -13,6 +13,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"granary/base/check"
 	"granary/base/clock"
 	"granary/base/hash"
 	"granary/chain"
@@ -333,3 +334,5 @@ func spend(tx *wire.MsgTx, n int) *wire.MsgTx {
 	}
 	return out
 }
+
+func ruleError(code check.Code) error { return check.Rule(code, "of a test") }
