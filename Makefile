@@ -7,7 +7,7 @@ BIN     := bin/granary
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X granary/cli.version=$(VERSION)
 
-.PHONY: run build test unit vet lint fmt cross race fuzz formal histories lives bench long browser peers clients clean
+.PHONY: run build test unit vet lint fmt cross race fuzz formal histories lives sim bench long browser peers clients clean
 
 ## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
 run: build
@@ -97,6 +97,13 @@ histories:
 LIVES ?= 5
 lives:
 	GRANARY_LONG=1 GRANARY_LIVES=$(LIVES) GRANARY_SEED=$(or $(SEED),7) GRANARY_LIFE_BLOCKS=1500 $(GO) test -count=1 -v -timeout 2h ./test/plays
+
+## sim: SCENARIOS networks in one process from seed SEED on, cut, split and killed; then one seed REPEATS times, the same trace each time
+SCENARIOS ?= 100
+REPEATS ?= 20
+sim:
+	GRANARY_SCENARIOS=$(SCENARIOS) GRANARY_SEED=$(or $(SEED),1) GRANARY_BLOCKS=300 $(GO) test -count=1 -v -timeout 2h -run '^TestScenarios$$' ./sim
+	GRANARY_REPEATS=$(REPEATS) GRANARY_SEED=$(or $(SEED),3) $(GO) test -count=1 -v -timeout 1h -run '^TestSameSeedSameTrace$$' ./sim
 
 ## bench: Go benchmarks; the side-by-side import is "granary bench import"
 bench:

@@ -75,7 +75,14 @@ type Play struct {
 // Open begins a play in a directory of its own, which ends with the test.
 func Open(t testing.TB, charter *params.Charter, seed uint64) *Play {
 	t.Helper()
-	h, err := stage.OpenHouse(t.Context(), t.TempDir(), charter, &clock.Mock{Base: clock.Real{}}, nil)
+	return OpenAt(t, t.TempDir(), charter, seed)
+}
+
+// OpenAt is Open in a directory that stays, for a node to run on: the folder
+// of the network below the node's data directory.
+func OpenAt(t testing.TB, dir string, charter *params.Charter, seed uint64) *Play {
+	t.Helper()
+	h, err := stage.OpenHouse(t.Context(), dir, charter, &clock.Mock{Base: clock.Real{}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
