@@ -6,7 +6,6 @@ import (
 
 	"github.com/btcsuite/btcd/wire/v2"
 
-	"granary/chain"
 	"granary/p2p/message"
 	"granary/p2p/peer"
 	"granary/state"
@@ -308,5 +307,3 @@ func TestGetBlockFromPeer(t *testing.T) {
 		t.Error("the peer was not asked once")
 	}
 }
-
-var _ chain.Follower = (*follower)(nil)

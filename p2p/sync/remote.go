@@ -74,9 +74,15 @@ func newRemote(p peer.Peer, now time.Time) *remote {
 // What a peer.Link offers beside peer.Peer.
 type (
 	// byteCounter counts all that came from the peer, parts of messages too.
-	byteCounter interface{ ReadBytes() uint64 }
+	byteCounter interface{ ReceivedBytes() uint64 }
 	// blockNoter wants to know who brings new blocks.
 	blockNoter interface{ NoteBlock(now time.Time) }
+)
+
+var (
+	_ byteCounter = (*peer.Link)(nil)
+	_ blockNoter  = (*peer.Link)(nil)
+	_ peer.Holder = (*peer.Link)(nil)
 )
 
 // hold keeps the peer's next message unread until release is called.
@@ -93,7 +99,7 @@ func (r *remote) measure(now time.Time) {
 	if !ok {
 		return
 	}
-	if n := link.ReadBytes(); n != r.meter.bytes {
+	if n := link.ReceivedBytes(); n != r.meter.bytes {
 		r.meter.bytes, r.meter.at = n, now
 	}
 }

@@ -184,7 +184,7 @@ type fakePeer struct {
 func (p *fakePeer) ID() uint64            { return p.id }
 func (p *fakePeer) Facts() *peer.Facts    { return &p.facts }
 func (p *fakePeer) SendBacklogBytes() int { return p.backlog }
-func (p *fakePeer) ReadBytes() uint64     { return p.bytes }
+func (p *fakePeer) ReceivedBytes() uint64 { return p.bytes }
 
 func (p *fakePeer) Send(m message.Message) {
 	if p.deliver != nil {
