@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"granary/params"
 )
 
 // chromium finds the browser; without one the test is skipped, or fails where
@@ -153,15 +155,46 @@ func TestBrowserScreenshots(t *testing.T) {
 			"--screenshot="+filepath.Join(dir, "readme.png"), w.page.URL+path)
 	}
 	for name, path := range pages {
-		for form, size := range map[string]string{"phone": "390,2600", "desktop": "1280,2000"} {
-			for _, dark := range []bool{false, true} {
-				file := filepath.Join(dir, fmt.Sprintf("%s-%s%s.png", name, form, map[bool]string{true: "-dark"}[dark]))
-				arguments := []string{"--virtual-time-budget=3000", "--window-size=" + size, "--screenshot=" + file}
-				if dark {
-					arguments = append(arguments, "--blink-settings=preferredColorScheme=0")
-				}
-				browse(t, append(arguments, w.page.URL+path)...)
+		pictures(t, dir, name, w.page.URL+path)
+	}
+	if os.Getenv("GRANARY_SCREENSHOTS_ONLY") != "" {
+		return
+	}
+	// A chain that has just begun, whose names are as long as names can be.
+	long := newWorld(t, 3, func(c *params.Charter) {
+		name := func(i int) string { return fmt.Sprint(i) + strings.Repeat("Wm", 31) }
+		c.Name = name(0)
+		c.Goods, c.Custodians, c.Auditors = slices.Clone(c.Goods), slices.Clone(c.Custodians), slices.Clone(c.Auditors)
+		for i := range c.Goods {
+			c.Goods[i].Name = name(i + 1)
+		}
+		for i := range c.Custodians {
+			c.Custodians[i].Name = name(i + 1)
+		}
+		for i := range c.Auditors {
+			c.Auditors[i].Name = name(i + 1)
+		}
+	})
+	for name, path := range map[string]string{
+		"home": "/", "reserve": "/reserve", "receipts": "/receipts", "claims": "/claims", "custodians": "/custodians",
+		"custodian": "/custodian/0", "auditors": "/auditors", "auditor": "/auditor/0", "changes": "/changes",
+		"inspections": "/inspections", "seats": "/seats", "charter": "/charter", "none": "/receipt/77", "gone": "/nowhere",
+	} {
+		pictures(t, dir, "new-"+name, long.page.URL+path)
+	}
+}
+
+// pictures takes a page on a phone and on a desktop, light and dark.
+func pictures(t *testing.T, dir, name, url string) {
+	t.Helper()
+	for form, size := range map[string]string{"phone": "390,2600", "desktop": "1280,2000"} {
+		for _, dark := range []bool{false, true} {
+			file := filepath.Join(dir, fmt.Sprintf("%s-%s%s.png", name, form, map[bool]string{true: "-dark"}[dark]))
+			arguments := []string{"--virtual-time-budget=3000", "--window-size=" + size, "--screenshot=" + file}
+			if dark {
+				arguments = append(arguments, "--blink-settings=preferredColorScheme=0")
 			}
+			browse(t, append(arguments, url)...)
 		}
 	}
 }

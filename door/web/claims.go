@@ -269,8 +269,8 @@ func (s *Server) claimMay(l *ledger, c *listedClaim) (may []string) {
 		if next > c.GraceEnd() {
 			from = "Since block " + count(c.GraceEnd()+1)
 		}
-		say("%s anyone may settle it: %s, the goods are written off, and %s is suspended and owes their value and a penalty.",
-			from, escrowGoes(s, c, "the whole escrow of "+s.money.text(c.EscrowUnits)+" goes back to the holder"), custodian)
+		say("%s anyone may settle it: %s, %s.", from,
+			escrowGoes(s, c, "the whole escrow of "+s.money.text(c.EscrowUnits)+" goes back to the holder"), notDelivered(c.Kind, custodian))
 		return may
 	}
 	lapse := "the goods go back to the receipt"
@@ -297,6 +297,15 @@ func escrowGoes(_ *Server, c *listedClaim, words string) string {
 		return "there is no escrow, as these goods never backed a coin"
 	}
 	return words
+}
+
+// notDelivered says what a settlement does beside paying the holder back. The
+// goods of a reclaim stay the depositor's, since no coin stands behind them.
+func notDelivered(kind state.ClaimKind, custodian string) string {
+	if kind == state.ClaimReclaim {
+		return "the goods are undrawn again, and " + custodian + " is suspended and owes a penalty"
+	}
+	return "the goods are written off, and " + custodian + " is suspended and owes their value and a penalty"
 }
 
 // claimSteps is the claim's life, height by height.

@@ -218,6 +218,9 @@ func (s *Server) say(l *ledger, e *history.Event) (title, text string) {
 		}
 		return "Lapse", fmt.Sprintf("The claim lapsed: %s went back to its holder, %s to the pool; the goods stay.", units(e.Units), units(e.FeeUnits))
 	case history.KindSettled:
+		if e.Units == 0 { // a reclaim has no escrow
+			return "Not delivered", fmt.Sprintf("Nobody tendered the goods: %s are undrawn again.", goods())
+		}
 		return "Not delivered", fmt.Sprintf("Nobody tendered the goods: %s went back to the holder, %s are written off.", units(e.Units), goods())
 	case history.KindAssigned:
 		return "Assigned", "The claim has another holder."

@@ -26,7 +26,7 @@ type receiptView struct {
 	OpenedAt    int32
 	Observed    int32
 	ValidUntil  int32
-	Left        string // how long it counts
+	Counts      string // whether it counts, and how long
 	Delivered   string
 	Lost        string
 	HasLost     bool
@@ -99,11 +99,26 @@ func (s *Server) viewReceipt(l *ledger, r *listedReceipt) *receiptView {
 	}
 	if r.open {
 		view.CreditUnits = goods.CreditUnits(r.Receipt, g, r.Undrawn)
-		view.Left = l.in(r.ValidUntil + 1)
+		view.Counts = l.countsWords(r)
 	} else {
 		view.EndedAt, view.EndedURL = r.ended.Height, s.txURL(r.ended.Txid, r.ended.Height)
 	}
 	return view
+}
+
+// countsWords says whether an open receipt is part of the reserve, and how
+// long.
+func (l *ledger) countsWords(r *listedReceipt) string {
+	standing := l.standing(r.Custodian)
+	switch {
+	case standing.Defaulted:
+		return "it counts no more: its custodian is in default"
+	case standing.Suspended:
+		return "it does not count while its custodian is suspended"
+	case !r.Fresh(l.next()):
+		return "it does not count until auditors recount it"
+	}
+	return "it stops counting " + l.in(r.ValidUntil+1) + ", unless auditors recount it before"
 }
 
 // receiptHistory adds what the history knows: who saw the goods, claims, lines.

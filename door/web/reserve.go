@@ -17,6 +17,7 @@ type reserveView struct {
 	CirculatingUnits int64
 	ReserveUnits     int64 // R
 	AllUnits         int64 // D
+	ClaimedUnits     int64 // C
 	PoolUnits        int64
 	EscrowUnits      int64
 	BondUnits        int64
@@ -185,7 +186,7 @@ func (l *ledger) stockOf(h *holding) stock {
 func (s *Server) reserveOf(l *ledger) *reserveView {
 	view := &reserveView{
 		Height: l.tip.Height, CirculatingUnits: l.totals.CirculatingUnits, ReserveUnits: l.reserve.Counted.Units(),
-		AllUnits: l.reserve.All.Units(), PoolUnits: l.totals.PoolUnits, EscrowUnits: l.totals.EscrowUnits,
+		AllUnits: l.reserve.All.Units(), ClaimedUnits: l.reserve.Claimed.Units(), PoolUnits: l.totals.PoolUnits, EscrowUnits: l.totals.EscrowUnits,
 		Coverage: coverageText(l.coverageBP()), Minimum: percentBP(l.params.MinCoverageBP),
 	}
 	view.RoomUnits = roomUnits(l)

@@ -31,6 +31,9 @@ type seatsView struct {
 	Groups  []seatGroup
 }
 
+// Over stands above the name of the seat's holder.
+func (v *seatView) Over() string { return titled(v.ID) }
+
 func seatAnchor(seat *state.Seat) string { return strings.ReplaceAll(seat.ID(), " ", "-") }
 
 // seatViews reads every seat in charter order.

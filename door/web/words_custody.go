@@ -28,18 +28,28 @@ func (sp *speech) tellClaim(record goods.Record) {
 		sp.lapse(r)
 	case goods.Settle:
 		w.Title, w.Short = "Not delivered", fmt.Sprintf("settlement of claim %d", r.Number)
-		back := "There was no escrow."
-		if c := sp.f.claim(r.Number); c != nil && c.Kind == state.ClaimRedemption {
-			back = fmt.Sprintf("The whole escrow of %s goes back to the holder.", sp.s.money.text(c.EscrowUnits))
-		}
-		w.say("Nobody tendered the goods of claim %d in time. %s", r.Number, back)
-		w.say("%s are written off; their custodian is suspended and owes their value and a penalty.", titled(sp.claimed(r.Number)))
+		sp.settle(r.Number)
 		w.leadClaim(r.Number)
 		sp.leadCustodianOf(r.Number)
 	case goods.Assign:
 		w.Title, w.Short = "Assignment", fmt.Sprintf("claim %d goes to another holder", r.Number)
 		w.say("The token of claim %d goes on at output 0: whoever holds that holds the claim on %s.", r.Number, sp.claimed(r.Number))
 		w.leadClaim(r.Number)
+	}
+}
+
+// settle says what becomes of escrow and goods that nobody tendered.
+func (sp *speech) settle(number uint64) {
+	w, c := sp.w, sp.f.claim(number)
+	w.say("Nobody tendered the goods of claim %d in time.", number)
+	switch {
+	case c == nil:
+		w.say("Escrow, if there was any, goes back to the holder; the custodian is suspended and owes a penalty.")
+	case c.Kind == state.ClaimReclaim:
+		w.say("There was no escrow: %s are undrawn again; their custodian is suspended and owes a penalty.", sp.claimed(number))
+	default:
+		w.say("The whole escrow of %s goes back to the holder.", sp.s.money.text(c.EscrowUnits))
+		w.say("%s are written off; their custodian is suspended and owes their value and a penalty.", titled(sp.claimed(number)))
 	}
 }
 

@@ -43,6 +43,7 @@ func TestRecordsInWords(t *testing.T) {
 	f := newFacts()
 	f.receipts[4] = &state.Receipt{Number: 4, Good: 0, Custodian: 1}
 	f.claims[3] = claim
+	f.claims[8] = &state.Claim{Number: 8, Receipt: 4, Custodian: 1, Quantity: 20, Kind: state.ClaimReclaim}
 	ref := goods.ClaimRef{Number: 3}
 	dearer := c.Goods[0]
 	dearer.ParNum *= 2
@@ -72,6 +73,7 @@ func TestRecordsInWords(t *testing.T) {
 		},
 		{goods.Lapse{ClaimRef: ref}, false, []string{"Lapse", "0.01\u00a0GRN go back", "0.00005\u00a0GRN stay"}},
 		{goods.Settle{ClaimRef: ref}, false, []string{"Not delivered", "0.01005\u00a0GRN goes back", "written off", "penalty"}},
+		{goods.Settle{ClaimRef: goods.ClaimRef{Number: 8}}, false, []string{"Not delivered", "no escrow", "20\u00a0kg of Milling wheat are undrawn again", "owes a penalty"}},
 		{goods.Slash{Custodian: 1}, false, []string{"Slash", "Harbour vault", "paid into the pool"}},
 		{goods.Assign{ClaimRef: ref}, false, []string{"Assignment", "token of claim 3"}},
 		{
@@ -149,6 +151,28 @@ func TestPendingChangesInWords(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not said in %q", want, text)
+		}
+	}
+}
+
+// TestWhetherAReceiptCounts: what is said of the height agrees with the
+// custodian's standing.
+func TestWhetherAReceiptCounts(t *testing.T) {
+	l := ledgerOf(charter(t))
+	for want, test := range map[string]struct {
+		standing   state.Standing
+		validUntil int32
+	}{
+		"it stops counting in 12 blocks":           {state.Standing{}, 211},
+		"it stops counting in 2 blocks":            {state.Standing{}, 201},
+		"it does not count until auditors recount": {state.Standing{}, 200},
+		"it counts no more: its custodian is in d": {state.Standing{Suspended: true, Defaulted: true}, 211},
+		"it does not count while its custodian is": {state.Standing{Suspended: true}, 211},
+	} {
+		l.standings = []*state.Standing{&test.standing}
+		r := &listedReceipt{Receipt: &state.Receipt{ValidUntil: test.validUntil}, open: true}
+		if got := l.countsWords(r); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
