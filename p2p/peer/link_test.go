@@ -149,19 +149,18 @@ func TestTwoNodesTalk(t *testing.T) {
 
 // bare is a peer made by hand: what it reads is thrown away or looked at.
 type bare struct {
-	t    *testing.T
 	conn *transport.Conn
 	mu   sync.Mutex
 	got  []string
 }
 
-func newBare(t *testing.T, nc net.Conn) *bare {
+func newBare(t testing.TB, nc net.Conn) *bare {
 	t.Helper()
 	conn, err := transport.Client(context.Background(), nc, transport.Options{Magic: testMagic})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bare{t: t, conn: conn}
+	b := &bare{conn: conn}
 	go func() {
 		for {
 			command, _, err := conn.ReadMessage()

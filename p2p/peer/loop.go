@@ -17,7 +17,7 @@ const TickInterval = 200 * time.Millisecond
 // decodingBytes is how many payload bytes of large messages may be decoded,
 // or wait to be handled, at a time: many peers that send their largest block
 // at once take turns.
-const decodingBytes = 16 << 20
+const decodingBytes = 8 << 20
 
 // Loop is the one goroutine on which everything is decided. It runs what is
 // posted in the order of posting.
