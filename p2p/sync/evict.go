@@ -34,11 +34,14 @@ func (m *Manager) considerEviction(r *remote, now time.Time) {
 	if r.gone || !own || b.protected || !r.headers.syncing || r.facts.NoBan {
 		return
 	}
-	tip := m.Chain.Tip()
+	tip, shown := m.Chain.Tip(), r.known
+	if shown != nil && m.Chain.Status(shown).Failed() {
+		shown = nil // a stock node that follows what breaks the goods rules
+	}
 	switch {
-	case r.known != nil && !r.known.Work.Lt(&tip.Work):
+	case shown != nil && !shown.Work.Lt(&tip.Work):
 		*b = behindTalk{protected: r.facts.Kind == peer.OutboundFull && m.protected() < protectedMax}
-	case b.until.IsZero() || b.goal != nil && r.known != nil && !r.known.Work.Lt(&b.goal.Work):
+	case b.until.IsZero() || b.goal != nil && shown != nil && !shown.Work.Lt(&b.goal.Work):
 		*b = behindTalk{until: now.Add(behindTime), goal: tip}
 	case now.Before(b.until):
 	case b.asked:

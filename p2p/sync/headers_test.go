@@ -350,3 +350,24 @@ func TestBlockInvFlood(t *testing.T) {
 		t.Fatal("an inv with a transaction is somebody else's too")
 	}
 }
+
+// An outbound peer whose chain is invalid here (the goods rules, which it does
+// not know) is nobody's fault, but its place is given to another.
+func TestOutboundOnInvalidChain(t *testing.T) {
+	n := newNode(t, func(o *Options) { o.Charter = true })
+	blocks := branch("a", genesis(), 0, 5)
+	p := n.connect(peer.OutboundFull)
+	n.receive(p, headersOf(blocks...))
+	for _, b := range blocks {
+		n.receive(p, &message.Block{Block: b})
+	}
+	if err := n.engine.Invalidate(blocks[1].Hash); err != nil {
+		t.Fatal(err)
+	}
+	n.drain()
+	n.m.byID[p.id].behind = behindTalk{}
+	n.pass(behindTime + behindAnswer + time.Minute)
+	if p.ended == "" || p.blamed != "" {
+		t.Fatalf("ended %q, blamed %q", p.ended, p.blamed)
+	}
+}

@@ -231,6 +231,9 @@ func (m *Manager) Tick(now time.Time) {
 	}
 	m.swept, m.ticks = now, 0
 	m.lookAtTip()
+	if !m.catching.Load() {
+		m.frontier = nil // the walk is short, and what was pruned may be wanted again
+	}
 	for _, r := range slices.Clone(m.peers) {
 		r.measure(now)
 		if since > standstill {
