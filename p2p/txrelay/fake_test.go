@@ -48,6 +48,9 @@ func (p *fakePool) judge(tx *state.Tx, with map[chainhash.Hash]bool) error {
 	if err := p.refuse[tx.Wtxid]; err != nil {
 		return err
 	}
+	if p.byTxid[tx.Txid] != nil {
+		return check.RuleKind(check.Policy, "txn-same-nonwitness-data-in-mempool", "")
+	}
 	for _, in := range tx.Msg.TxIn {
 		txid := in.PreviousOutPoint.Hash
 		if p.byTxid[txid] == nil && !p.confirmed[txid] && !with[txid] {

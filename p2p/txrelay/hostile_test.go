@@ -35,7 +35,11 @@ func TestHostilePeers(t *testing.T) {
 		var txs []*state.Tx
 		for i := range 20 {
 			op := rapid.SampledFrom(coins).Draw(rt, "spends")
-			tx := makeTx(fmt.Sprint("tx", i), op)
+			tx := makeTx(fmt.Sprint("tx", i), op) // some differ in their witness alone
+			if rapid.Bool().Draw(rt, "another") {
+				tx.Msg.TxOut[0].Value += int64(i)
+				tx = state.NewTx(tx.Msg)
+			}
 			coins = append(coins, out(tx, 0), out(tx, 1), out(tx, 7))
 			txs = append(txs, tx)
 			switch rapid.IntRange(0, 5).Draw(rt, "fate") {

@@ -102,7 +102,12 @@ type Relay struct {
 	changes []mempool.Change
 }
 
-var _ peer.Handler = (*Relay)(nil)
+var (
+	_ peer.Handler = (*Relay)(nil)
+	_ Pool         = (*mempool.Pool)(nil)
+	_ Packages     = (*mempool.Pool)(nil)
+	_ Own          = (*mempool.Pool)(nil)
+)
 
 // New makes a Relay that follows the pool. Close ends that.
 func New(o Options) *Relay {
