@@ -33,6 +33,10 @@ func (c *Conn) negotiate(initiator bool) error {
 			c.framing = &v1{c: c}
 			return nil
 		}
+		// Who only knocks costs no key of ours.
+		if _, err := c.in.Peek(publicKeyBytes); err != nil {
+			return noEOF(err)
+		}
 	}
 	return c.openV2(initiator)
 }

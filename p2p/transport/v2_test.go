@@ -441,3 +441,19 @@ func TestV2SlowLink(t *testing.T) {
 		got.conn.Close()
 	})
 }
+
+// BenchmarkHandshake opens the encrypted transport, both ends.
+func BenchmarkHandshake(b *testing.B) {
+	opt := Options{Magic: testMagic, V2: true}
+	for b.Loop() {
+		left, right := net.Pipe()
+		result := serve(right)
+		client, err := Client(context.Background(), left, opt)
+		got := <-result
+		if err != nil || got.err != nil {
+			b.Fatal(err, got.err)
+		}
+		client.Close()
+		got.conn.Close()
+	}
+}
