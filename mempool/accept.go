@@ -1,6 +1,8 @@
 package mempool
 
 import (
+	"time"
+
 	"granary/base/check"
 	"granary/mempool/policy"
 	"granary/params"
@@ -28,11 +30,25 @@ func (p *Pool) Accept(tx *state.Tx) (*Entry, error) {
 		return nil, err
 	}
 	p.put(t)
+	p.learn(t)
 	p.trim()
 	if p.txs[tx.Txid] != t.entry {
 		return nil, errFull
 	}
 	return t.entry, nil
+}
+
+// currentTip is how old a tip may be for fees to be of today.
+const currentTip = 3 * time.Hour
+
+// learn lets the fee estimates follow what came by itself, on its own fee, while
+// the chain is current.
+func (p *Pool) learn(t *trial) {
+	e := t.entry
+	if p.fees == nil || len(e.parents) > 0 || e.free() || p.clock.Now().Sub(t.parent.Raw.Timestamp) > currentTip {
+		return
+	}
+	p.fees.Came(t.tx.Txid, e.Height, e.FeeUnits, e.VBytes)
 }
 
 // errFull refuses what came in and was the worst at once.

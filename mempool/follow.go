@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+
 	"granary/base/check"
 	"granary/chain"
 	"granary/params"
@@ -52,10 +54,12 @@ func (l *lostBlocks) add(b *state.Block, height int32) error {
 func (p *Pool) Connect(ev *chain.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var confirmed []chainhash.Hash
 	for i := 1; i < len(ev.Block.Txids); i++ {
 		delete(p.deltas, ev.Block.Txids[i])
 		if e := p.txs[ev.Block.Txids[i]]; e != nil {
 			p.remove(e, Confirmed, ev.Header.Height)
+			confirmed = append(confirmed, ev.Block.Txids[i])
 			continue
 		}
 		for _, in := range ev.Block.Msg.Transactions[i].TxIn {
@@ -63,6 +67,9 @@ func (p *Pool) Connect(ev *chain.Event) error {
 				p.removeTree(e, Conflict)
 			}
 		}
+	}
+	if p.fees != nil {
+		p.fees.Block(ev.Header.Height, confirmed)
 	}
 	p.floor.blockCame(p.clock.Now())
 	p.expire()

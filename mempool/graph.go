@@ -165,6 +165,9 @@ func (p *Pool) remove(e *Entry, why Reason, height int32) {
 	delete(p.unbroadcast, e.Tx.Txid)
 	p.usage -= e.usageBytes
 	e.parents, e.children = nil, nil
+	if p.fees != nil && why != Confirmed {
+		p.fees.Left(e.Tx.Txid)
+	}
 	p.tell(Change{Entry: e, Why: why})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/check"
+	"granary/mempool/fees"
 	"granary/mempool/policy"
 	"granary/state"
 )
@@ -287,4 +288,25 @@ func TestUnbroadcast(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	checkPool(t, w.pool)
+}
+
+// TestFeesAreLearned: what came by itself counts once a block takes it.
+func TestFeesAreLearned(t *testing.T) {
+	estimator := fees.New()
+	w := newWorld(t, 400, func(o *Options) { o.Fees = estimator })
+	w.mine() // the estimator hears of a first height
+	for i := range 40 {
+		w.clock.Set(w.now())
+		var txs []*state.Tx
+		for j := range 5 {
+			tx := w.accept(w.spend(2000, 1, w.ripe[5*i+j])).Tx
+			txs = append(txs, tx)
+		}
+		w.accept(w.spend(9000, 1, out(txs[0], 0))) // not by itself
+		w.mine(txs...)
+	}
+	rate := policy.RateOf(2000, w.spend(2000, 1, w.ripe[399]).VBytes())
+	if units, used := estimator.Smart(2, false); units != rate || used != 2 {
+		t.Errorf("%d units for %d blocks, want %d", units, used, rate)
+	}
 }

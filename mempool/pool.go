@@ -11,6 +11,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"granary/base/clock"
+	"granary/mempool/fees"
 	"granary/mempool/policy"
 	"granary/params"
 	"granary/rules/block"
@@ -48,6 +49,8 @@ type Options struct {
 	// OptInReplacement lets only those be replaced that signal it, by BIP125,
 	// as version 3 does (Core's -mempoolfullrbf=0).
 	OptInReplacement bool
+	// Fees learns from what waits here and how long; nil where nobody asks.
+	Fees *fees.Estimator
 	// Log gets what a person should know; nil drops it.
 	Log *slog.Logger
 }
@@ -65,6 +68,7 @@ type Pool struct {
 	policy   *policy.Settings
 	expiry   time.Duration
 	optIn    bool
+	fees     *fees.Estimator
 	treasury []byte // script of the charter's, nil without one
 
 	mu       sync.Mutex
@@ -101,7 +105,7 @@ func New(o Options) *Pool {
 		txs: map[chainhash.Hash]*Entry{}, spends: map[wire.OutPoint]*Entry{},
 		objects: map[policy.Object]*Entry{}, deltas: map[chainhash.Hash]int64{},
 		unbroadcast: map[chainhash.Hash]struct{}{},
-		policy:      o.Policy, expiry: o.Expiry, optIn: o.OptInReplacement,
+		policy:      o.Policy, expiry: o.Expiry, optIn: o.OptInReplacement, fees: o.Fees,
 	}
 	if p.policy == nil {
 		defaults := policy.Defaults()
