@@ -41,6 +41,10 @@ func (e *Engine) RangeCoins(f func(op wire.OutPoint, c *state.Coin) bool) error 
 	return e.frozen(nil, func(s *store.Snapshot) error { return s.RangeCoins(f) })
 }
 
+// Settle waits until the engine has done, and the followers have heard of,
+// everything that was asked before.
+func (e *Engine) Settle() error { return e.control(func() error { return nil }) }
+
 // WalkCoins is RangeCoins for whoever must know after which block: begin hears
 // it before the first coin.
 func (e *Engine) WalkCoins(begin func(tip *state.Header), f func(op wire.OutPoint, c *state.Coin) bool) error {

@@ -23,11 +23,13 @@ type Real struct{}
 func (Real) Now() time.Time { return time.Now() }
 
 // Mock is a clock that can be set: at the zero time it follows Base, after
-// Set it stands still (Bitcoin Core's setmocktime).
+// Set it stands still (Bitcoin Core's setmocktime), and Advance moves it on
+// either way.
 type Mock struct {
-	mu   sync.RWMutex
-	Base Clock
-	at   time.Time
+	mu    sync.RWMutex
+	Base  Clock
+	at    time.Time
+	ahead time.Duration // of Base
 }
 
 // Now gives the set time, or Base's where none is set.
@@ -38,16 +40,28 @@ func (m *Mock) Now() time.Time {
 		return m.at
 	}
 	if m.Base != nil {
-		return m.Base.Now()
+		return m.Base.Now().Add(m.ahead)
 	}
-	return time.Now()
+	return time.Now().Add(m.ahead)
+}
+
+// Advance moves the clock on by d, whether it stands or runs; Set ends what a
+// running clock is ahead by.
+func (m *Mock) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.at.IsZero() {
+		m.ahead += d
+	} else {
+		m.at = m.at.Add(d)
+	}
 }
 
 // Set stops the clock at t; the zero time lets it follow Base again.
 func (m *Mock) Set(t time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.at = t
+	m.at, m.ahead = t, 0
 }
 
 // Rand is the chance that services draw from. It is not for keys.

@@ -36,3 +36,23 @@ func TestSeededRandRepeats(t *testing.T) {
 		t.Error("two seeds, one sequence")
 	}
 }
+
+func TestAdvance(t *testing.T) {
+	start := time.Unix(1_000, 0)
+	base := &Mock{}
+	base.Set(start)
+	m := &Mock{Base: base}
+	m.Advance(time.Hour)
+	if got := m.Now(); !got.Equal(start.Add(time.Hour)) {
+		t.Errorf("a running clock moved to %v", got)
+	}
+	m.Set(start)
+	m.Advance(time.Minute)
+	if got := m.Now(); !got.Equal(start.Add(time.Minute)) {
+		t.Errorf("a standing clock moved to %v", got)
+	}
+	m.Set(time.Time{})
+	if got := m.Now(); !got.Equal(start) {
+		t.Errorf("a clock that runs again is at %v", got)
+	}
+}

@@ -87,27 +87,39 @@ func (s *Server) hostAllowed(host string) bool {
 	return false
 }
 
+// refuse answers a request and ends its connection.
+func refuse(w http.ResponseWriter, status int, why string) bool {
+	w.Header().Set("Connection", "close")
+	http.Error(w, why, status)
+	return true
+}
+
+// foreign answers a request itself that comes from an address which may not
+// call, or that calls by somebody else's name.
+func (s *Server) foreign(w http.ResponseWriter, r *http.Request) bool {
+	switch {
+	case !s.addressAllowed(r.RemoteAddr):
+		return refuse(w, http.StatusForbidden, "this address may not call: see rpcallowip")
+	case !s.hostAllowed(r.Host):
+		return refuse(w, http.StatusForbidden, "unknown Host: call by address or localhost")
+	}
+	return false
+}
+
 // guarded answers a request itself that must not come as far as its
 // password: a foreign address, a page in a browser, another method or path.
 func (s *Server) guarded(w http.ResponseWriter, r *http.Request) bool {
-	refuse := func(status int, why string) bool {
-		w.Header().Set("Connection", "close")
-		http.Error(w, why, status)
-		return true
-	}
 	switch {
-	case !s.addressAllowed(r.RemoteAddr):
-		return refuse(http.StatusForbidden, "this address may not call: see rpcallowip")
-	case !s.hostAllowed(r.Host):
-		return refuse(http.StatusForbidden, "unknown Host: call by address or localhost")
+	case s.foreign(w, r):
+		return true
 	case r.Header["Origin"] != nil || strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "cross") ||
 		strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "same"):
-		return refuse(http.StatusForbidden, "pages in a browser may not call JSON-RPC")
+		return refuse(w, http.StatusForbidden, "pages in a browser may not call JSON-RPC")
 	case r.URL.Path != "/":
-		return refuse(http.StatusNotFound, "JSON-RPC is answered at / only")
+		return refuse(w, http.StatusNotFound, "JSON-RPC is answered at / only")
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		return refuse(http.StatusMethodNotAllowed, "JSONRPC server handles only POST requests")
+		return refuse(w, http.StatusMethodNotAllowed, "JSONRPC server handles only POST requests")
 	}
 	return false
 }

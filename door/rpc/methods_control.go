@@ -40,7 +40,7 @@ func controlMethods() []Method {
 		{
 			Name: "getindexinfo", Family: familyControl,
 			Summary: "Tells how far the optional indexes have come.",
-			Params:  []Param{{Name: "index_name", Type: Text, Optional: true, Help: "Only this one: txindex or goods."}},
+			Params:  []Param{{Name: "index_name", Type: Text, Optional: true, Help: "Only this one: txindex, basic block filter index, or goods."}},
 			Result:  "An object by index: synced, best_block_height.",
 			run:     getIndexInfo,
 		},
@@ -56,13 +56,7 @@ func controlMethods() []Method {
 			Summary: "Gives back what it was given, to test a client.",
 			Params:  echoParams(),
 			Result:  "An array of the arguments.",
-			run: func(c *call) (any, error) {
-				args := c.args
-				for len(args) > 0 && args[len(args)-1].IsNull() {
-					args = args[:len(args)-1]
-				}
-				return Value{kind: Array, items: args}, nil
-			},
+			run:     echo,
 		},
 	}
 }
@@ -115,6 +109,12 @@ func getIndexInfo(c *call) (any, error) {
 			{"synced", c.indexSynced(c.Chain.Tip())}, {"best_block_height", height},
 		}})
 	}
+	if name := c.text("index_name", filterIndexName); c.Filters != nil && name == filterIndexName {
+		hash, height := c.Filters.Tip()
+		out = append(out, member{filterIndexName, object{
+			{"synced", hash == c.Chain.Tip().Hash}, {"best_block_height", height},
+		}})
+	}
 	if name := c.text("index_name", "goods"); c.Goods != nil && name == "goods" {
 		hash, height := c.Goods.Tip()
 		out = append(out, member{"goods", object{
@@ -127,5 +127,5 @@ func getIndexInfo(c *call) (any, error) {
 // indexSynced reports whether the transaction index has come to the tip.
 func (c *call) indexSynced(tip *state.Header) bool {
 	at, _ := c.TxIndex.Tip()
-	return at == tip.Hash
+	return at == tip.Hash || tip.Parent == nil // genesis is not indexed
 }

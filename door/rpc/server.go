@@ -1,13 +1,16 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +60,7 @@ type Server struct {
 	started     time.Time
 
 	services atomic.Pointer[Services]
+	rest     http.Handler // of /rest/; nil where it is off
 	warmup   atomic.Pointer[string]
 	notSync  atomic.Bool // initial block download is over, and stays so
 	tip      tipWatch
@@ -137,6 +141,10 @@ func (s *Server) SetWarmup(doing string) { s.warmup.Store(&doing) }
 // Ready hands over the services; from here on calls are answered.
 func (s *Server) Ready(services Services) { s.services.Store(&services) }
 
+// MountREST answers requests below /rest/ with h, without a password but for
+// the same addresses; it is called before Serve.
+func (s *Server) MountREST(h http.Handler) { s.rest = h }
+
 // Serve answers on a listener until Close; several may be served at once. It
 // closes the listener.
 func (s *Server) Serve(l net.Listener) error {
@@ -172,12 +180,15 @@ func (s *Server) Close(ctx context.Context) error {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.guarded(w, r) {
+	public := s.rest != nil && strings.HasPrefix(r.URL.Path, "/rest/")
+	if public && s.foreign(w, r) || !public && s.guarded(w, r) {
 		return
 	}
-	user, ok := s.authorised(w, r)
-	if !ok {
-		return
+	user, ok := "", true
+	if !public {
+		if user, ok = s.authorised(w, r); !ok {
+			return
+		}
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -187,10 +198,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, ok := s.readBody(w, r)
-	if !ok {
-		return
+	switch {
+	case !ok:
+	case public:
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.rest.ServeHTTP(w, r)
+	default:
+		s.answer(r.Context(), w, user, body)
 	}
-	s.answer(r.Context(), w, user, body)
+}
+
+// Call runs a method for another door of this process, as the node itself.
+func (s *Server) Call(ctx context.Context, method string, args ...Value) (json.RawMessage, *Error) {
+	return s.execute(ctx, "", &request{method: method, params: Value{kind: Array, items: args}})
 }
 
 // readBody takes the body in, bounded in bytes; the client may be slow but

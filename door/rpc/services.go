@@ -1,8 +1,11 @@
 package rpc
 
 import (
+	"log/slog"
+
 	"granary/base/clock"
 	"granary/chain"
+	"granary/index/filter"
 	history "granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
@@ -31,10 +34,23 @@ type Services struct {
 	TxIndex *tx.Index
 	// Goods is the history of the goods; nil on a chain without a charter.
 	Goods *history.Index
+	// Filters is the index of BIP158 filters; nil without blockfilterindex.
+	Filters *filter.Index
+	// Notifications are what is published over ZMQ.
+	Notifications []Notification
+	// LogLevel steers the log; nil where it cannot be steered.
+	LogLevel *slog.LevelVar
 	// PruneTargetBytes is the target of --prune, 0 where nothing is pruned
 	// by itself; Prune says that pruning is on at all.
 	Prune            bool
 	PruneTargetBytes int64
 	// Net is the peer-to-peer network; nil where it is off.
 	Net *Net
+}
+
+// Notification is one topic that is published over ZMQ.
+type Notification struct {
+	Type    string // pubhashblock and so on
+	Address string
+	HWM     int // messages that wait for a subscriber at most
 }

@@ -26,6 +26,7 @@ const (
 	HashOrHeight                  // a block hash or a height
 	Range                         // an index, or an array of two
 	Anything                      // any JSON value (echo)
+	JSON                          // the same, which a command line gives as JSON
 )
 
 var paramTypes = [...]struct {
@@ -47,6 +48,7 @@ var paramTypes = [...]struct {
 	HashOrHeight: {"number or string", "", Null, false},
 	Range:        {"number, or array of two numbers", "", Null, false},
 	Anything:     {"anything", "", Null, true},
+	JSON:         {"anything, as JSON", "", Null, false},
 }
 
 func (t ParamType) accepts(kind Kind) (want string, ok bool) {
@@ -91,7 +93,7 @@ func Methods() []Method {
 		proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
 		rawTxMethods(), createTxMethods(), utilMethods(),
 		mempoolFamilyMethods(), statsMethods(), txProofMethods(), scanMethods(), workMethods(), templateMethods(),
-		peerMethods(), nodeMethods(), addressMethods(),
+		peerMethods(), nodeMethods(), addressMethods(), filterMethods(), toolMethods(),
 	}
 	all := slices.Concat(families...)
 	slices.SortFunc(all, func(a, b Method) int {

@@ -113,6 +113,12 @@ func (v Value) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
 // StringValue makes a JSON string of text; invalid UTF-8 is replaced.
 func StringValue(text string) Value { return Value{kind: String, text: text} }
 
+// IntValue makes a JSON number.
+func IntValue(n int64) Value { return Value{kind: Number, text: strconv.FormatInt(n, 10)} }
+
+// BoolValue makes a JSON boolean.
+func BoolValue(truth bool) Value { return Value{kind: Bool, truth: truth} }
+
 // appendString quotes s; control characters and what would end a script
 // element in a careless page are escaped, invalid UTF-8 becomes U+FFFD.
 func appendString(dst []byte, s string) []byte {

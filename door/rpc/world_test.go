@@ -17,6 +17,7 @@ import (
 
 	"granary/base/clock"
 	"granary/chain"
+	"granary/index/filter"
 	history "granary/index/goods"
 	txindex "granary/index/tx"
 	"granary/mempool"
@@ -123,6 +124,9 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 	index, err := txindex.Open(txindex.Options{Dir: "txindex", FS: fs, Net: network, CharterID: id})
 	must(err)
 	must(index.Sync(t.Context(), engine, nil))
+	filters, err := filter.Open(filter.Options{Dir: "filters", FS: fs, Net: network, CharterID: id})
+	must(err)
+	must(filters.Sync(t.Context(), engine, nil))
 	var goods *history.Index
 	if charter != nil {
 		goods, err = history.Open(history.Options{Dir: "goods", FS: fs, Net: network, CharterID: id})
@@ -133,7 +137,7 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 	must(engine.Follow(t.Context(), w.door, engine.Tip().Hash, nil))
 	builder := template.NewBuilder(template.Options{Chain: engine, Pool: pool, Rules: rules, Scripts: scripts, Clock: w.clock})
 	w.door.Ready(Services{
-		Chain: engine, Pool: pool, Rules: rules, Clock: w.clock, TxIndex: index, Goods: goods,
+		Chain: engine, Pool: pool, Rules: rules, Clock: w.clock, TxIndex: index, Filters: filters, Goods: goods,
 		Scripts: scripts, Templates: builder, Miner: cpu.NewMiner(cpu.Options{Builder: builder, Chain: engine, Clock: w.clock}),
 	})
 	// Cleanups run in reverse: the door, opened first, would close last.
@@ -141,6 +145,7 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 		w.closeDoor()
 		must(engine.Close())
 		must(index.Close())
+		must(filters.Close())
 		if goods != nil {
 			must(goods.Close())
 		}
