@@ -32,6 +32,7 @@ var may = map[string]struct {
 	"wallet":       {[]string{"base", "params", "state", "rules/goods"}, "a river of its own: a key"},
 	"exchange":     {[]string{"base", "params"}, "a river of its own: an order"},
 	"door":         {[]string{"base", "params", "state", "rules", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange"}, "decode, call, encode; never the store"},
+	"door/rest":    {[]string{"base", "params", "state", "door/rpc"}, "JSON-RPC's answers in another form"},
 	"config":       {[]string{"base", "params", "state", "rules", "store", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange", "door"}, "fills the Options of the packages below"},
 	"node":         {[]string{"base", "params", "state", "rules", "store", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange", "door", "config"}, "the composition root"},
 	"cli":          {[]string{"base", "params", "state", "rules", "store", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange", "door", "config", "node"}, "parse, call, print"},
