@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 
 	"granary/chain"
 	"granary/door/rpc"
+	"granary/index/filter"
 	"granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
@@ -57,8 +59,13 @@ func (c *Config) Chain() chain.Options {
 
 // Mempool gives the mempool's Options.
 func (c *Config) Mempool() mempool.Options {
+	settings := c.Policy
+	if !c.DataCarrier {
+		settings.DataCarrierBytes = 0
+	}
 	return mempool.Options{
-		Rules: c.Rules(), MaxBytes: int64(c.MaxMempoolMB) << 20, Standard: !c.AcceptNonStd,
+		Rules: c.Rules(), MaxBytes: int64(c.MaxMempoolMB) << 20, Standard: !c.AcceptNonStd, Policy: &settings,
+		Expiry: time.Duration(c.MempoolExpiryHours) * time.Hour, OptInReplacement: !c.FullReplacement,
 	}
 }
 
@@ -66,6 +73,13 @@ func (c *Config) Mempool() mempool.Options {
 func (c *Config) TxIndexOptions() tx.Options {
 	return tx.Options{
 		Dir: filepath.Join(c.NetDir, "indexes", "txindex"), Net: c.Net, CharterID: c.CharterID(), CacheBytes: indexCacheBytes,
+	}
+}
+
+// FilterIndexOptions gives the Options of the index of block filters.
+func (c *Config) FilterIndexOptions() filter.Options {
+	return filter.Options{
+		Dir: filepath.Join(c.NetDir, "indexes", "blockfilter", "basic"), Net: c.Net, CharterID: c.CharterID(), CacheBytes: indexCacheBytes,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"granary/mempool/policy"
 	"granary/p2p"
 	"granary/p2p/addr"
 	"granary/params"
@@ -23,8 +24,9 @@ type Settings struct {
 	Reindex, TxIndex     bool
 	Par                  int
 
-	MaxMempoolMB int
-	AcceptNonStd bool
+	MaxMempoolMB, MempoolExpiryHours           int
+	AcceptNonStd, DataCarrier, FullReplacement bool
+	Policy                                     policy.Settings
 
 	Server                          bool
 	RPCPort                         int // 0: the network's
@@ -49,6 +51,7 @@ type Settings struct {
 	MinimumChainWork                                  string
 
 	listenGiven bool // a person said listen
+	zmqTopics   map[string]*zmqTopic
 
 	networks []string // every way the network was named
 }
@@ -57,6 +60,7 @@ func defaults() Settings {
 	return Settings{
 		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes >> 20,
 		Server: true, Web: true, PrintToConsole: true,
+		MempoolExpiryHours: 14 * 24, DataCarrier: true, FullReplacement: true, Policy: policy.Defaults(),
 		Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,
 		MaxConnections: p2p.DefaultMaxConnections, BanTimeSeconds: int(addr.DefaultBan.Seconds()),
 		TimeoutMs: int(p2p.DefaultDialTimeout.Milliseconds()), PeerTimeoutSeconds: 60, MaxTipAgeSeconds: 24 * 60 * 60,

@@ -45,14 +45,14 @@ func (o *Option) Multiple() bool { return o.kind == kindList }
 func (o *Option) Switch() bool { return o.kind == kindBool }
 
 // Groups are the headings of the table in their order.
-var Groups = []string{"Chain", "Storage", "Checking", "Mempool", "Network", "JSON-RPC", "Page", "Log"}
+var Groups = []string{"Chain", "Storage", "Checking", "Mempool", "Network", "JSON-RPC", "ZMQ", "Page", "Log"}
 
 // Table gives every option in the order of the sample configuration. The
 // slice is the caller's.
 func Table() []Option {
 	var all []Option
 	for _, rows := range [][]Option{
-		chainRows(), storageRows(), checkingRows(), mempoolRows(), networkRows(), rpcRows(), pageRows(), logRows(),
+		chainRows(), storageRows(), checkingRows(), mempoolRows(), networkRows(), rpcRows(), zmqRows(), pageRows(), logRows(),
 	} {
 		all = append(all, rows...)
 	}
@@ -131,19 +131,6 @@ func checkingRows() []Option {
 		{
 			Name: "par", Group: "Checking", Arg: "N", Default: "0", kind: kindInt,
 			Help: "Threads that check scripts; 0 is one per core, -N leaves N cores free", set: setInt(-1024, 1024, func(s *Settings) *int { return &s.Par }),
-		},
-	}
-}
-
-func mempoolRows() []Option {
-	return []Option{
-		{
-			Name: "maxmempool", Group: "Mempool", Arg: "MB", Default: "300", kind: kindInt,
-			Help: "Memory of the mempool in megabytes", set: setInt(5, 1<<20, func(s *Settings) *int { return &s.MaxMempoolMB }),
-		},
-		{
-			Name: "acceptnonstdtxn", Group: "Mempool", Default: "0", kind: kindBool,
-			Help: "Let valid but unusual transactions into the mempool; regtest and signet only", set: setBool(func(s *Settings) *bool { return &s.AcceptNonStd }),
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"granary/index/filter"
 	"granary/index/goods"
 	"granary/index/tx"
 )
@@ -14,7 +15,30 @@ func (n *Node) startIndexes(ctx context.Context) error {
 	if err := n.startTxIndex(ctx); err != nil {
 		return err
 	}
+	if err := n.startFilterIndex(ctx); err != nil {
+		return err
+	}
 	return n.startGoodsIndex(ctx)
+}
+
+// startFilterIndex starts the index of block filters, where it was asked for.
+func (n *Node) startFilterIndex(ctx context.Context) error {
+	if !n.Config.BlockFilterIndex {
+		return nil
+	}
+	n.tell("Bringing the block filters up to the chain")
+	options := n.Config.FilterIndexOptions()
+	options.Log = n.Log
+	index, err := filter.Open(options)
+	if err != nil {
+		return err
+	}
+	n.add("block filters", index.Close)
+	if err := index.Sync(ctx, n.Chain, n.indexProgress("building the block filters")); err != nil {
+		return err
+	}
+	n.Filters = index
+	return nil
 }
 
 // startTxIndex starts the transaction index, where it was asked for.

@@ -64,7 +64,8 @@ func (f *logFile) close() error {
 }
 
 // newLog makes the node's log: to standard error, to the log file, or both.
-func newLog(c *config.Config, console io.Writer) (*slog.Logger, *logFile, error) {
+// Its level can be changed while it runs.
+func newLog(c *config.Config, console io.Writer, level *slog.LevelVar) (*slog.Logger, *logFile, error) {
 	var writers []io.Writer
 	if c.PrintToConsole {
 		writers = append(writers, console)
@@ -77,8 +78,9 @@ func newLog(c *config.Config, console io.Writer) (*slog.Logger, *logFile, error)
 		}
 		writers = append(writers, file)
 	}
+	level.Set(logLevel(c.LogLevel))
 	handler := slog.NewTextHandler(io.MultiWriter(writers...), &slog.HandlerOptions{
-		Level: logLevel(c.LogLevel),
+		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey && len(groups) == 0 {
 				a.Value = slog.StringValue(a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))

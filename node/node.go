@@ -14,6 +14,8 @@ import (
 	"granary/chain"
 	"granary/config"
 	"granary/door/rpc"
+	"granary/door/zmq"
+	"granary/index/filter"
 	"granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
@@ -46,15 +48,20 @@ type Node struct {
 	Pool   *mempool.Pool
 	Index  *tx.Index    // nil without --txindex
 	Goods  *goods.Index // nil on a chain without a charter
-	Miner  *cpu.Miner
-	Peers  *Peers
+	// Filters is nil without --blockfilterindex.
+	Filters   *filter.Index
+	Templates *template.Builder
+	Miner     *cpu.Miner
+	Peers     *Peers
+	ZMQ       *zmq.Publisher // nil where nothing is published
 	// PageURL is where the page is, "" where it is off.
 	PageURL string
 
-	options Options
-	rpc     *rpc.Server
-	parts   []part // in starting order
-	cancel  context.CancelCauseFunc
+	options  Options
+	rpc      *rpc.Server
+	parts    []part // in starting order
+	cancel   context.CancelCauseFunc
+	logLevel *slog.LevelVar
 }
 
 // part is something that must be stopped.
@@ -77,7 +84,7 @@ func Run(ctx context.Context, c *config.Config, o Options) error {
 	defer cancel(nil)
 	signals, stopSignals := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stopSignals()
-	n := &Node{Config: c, options: o, cancel: cancel}
+	n := &Node{Config: c, options: o, cancel: cancel, logLevel: new(slog.LevelVar)}
 	err := n.start(signals)
 	if err == nil {
 		n.serve(signals)
@@ -162,6 +169,9 @@ func (n *Node) startServices(ctx context.Context) error {
 	if err := n.startPeers(ctx); err != nil {
 		return err
 	}
+	if err := n.startZMQ(ctx); err != nil {
+		return err
+	}
 	if err := n.readyRPC(ctx); err != nil {
 		return err
 	}
@@ -243,7 +253,7 @@ func (n *Node) stop() error {
 
 // startLog opens the log; SIGHUP opens its file anew.
 func (n *Node) startLog(ctx context.Context) error {
-	log, file, err := newLog(n.Config, n.options.Console)
+	log, file, err := newLog(n.Config, n.options.Console, n.logLevel)
 	if err != nil {
 		return err
 	}
@@ -293,6 +303,7 @@ func (n *Node) startMiner(ctx context.Context) error {
 			return err
 		}
 	}
-	n.Miner = cpu.NewMiner(cpu.Options{Builder: template.NewBuilder(options), Chain: n.Chain, Clock: n.Clock})
+	n.Templates = template.NewBuilder(options)
+	n.Miner = cpu.NewMiner(cpu.Options{Builder: n.Templates, Chain: n.Chain, Clock: n.Clock})
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"granary/base/clock"
@@ -13,6 +14,7 @@ import (
 	"granary/mempool"
 	"granary/p2p"
 	"granary/p2p/addr"
+	"granary/p2p/filters"
 	"granary/p2p/message"
 	"granary/p2p/peer"
 	p2psync "granary/p2p/sync"
@@ -27,6 +29,7 @@ type Peers struct {
 	Gossip  *p2p.Gossip
 	Sync    *p2psync.Manager
 	Relay   *txrelay.Relay
+	Filters *filters.Server
 	Uploads *p2p.Uploads
 }
 
@@ -37,7 +40,7 @@ func (n *Node) startPeers(ctx context.Context) error {
 	if err := n.makeNetwork(p); err != nil {
 		return errors.Join(err, p.close())
 	}
-	p.Loop.Handle(p.Network, p.Gossip, p.Sync, p.Relay)
+	p.Loop.Handle(p.Network, p.Gossip, p.Sync, p.Relay, p.Filters)
 	running, stop := context.WithCancel(context.Background())
 	var loop sync.WaitGroup
 	loop.Go(func() { p.Loop.Run(running) })
@@ -94,13 +97,18 @@ func (n *Node) makeHandlers(p *Peers) {
 	log := rateLimited(n.Log)
 	p.Sync = p2psync.New(p2psync.Options{
 		Net: n.Config.Net, Charter: n.Config.Charter != nil, Chain: n.Chain, Intake: n.Chain,
-		Txs: &waiting{n.Pool}, Uploads: p.Uploads, Post: p.Loop.Post, Clock: n.Clock, Rand: clock.NewRand(), Log: log,
+		Txs: &waiting{n.Pool}, Extra: func() []*state.Tx { return p.Relay.Extra() }, Uploads: p.Uploads, Post: p.Loop.Post, Clock: n.Clock, Rand: clock.NewRand(), Log: log,
 		MinimumWork: n.Config.MinimumWork(), MaxTipAge: n.Config.MaxTipAge(), Pruned: n.Config.PruneMiB > 0,
 	})
 	p.Relay = txrelay.New(txrelay.Options{
-		Pool: n.Pool, Syncing: p.Sync.InitialBlockDownload,
+		Pool: n.Pool, Packages: n.Pool, Own: n.Pool, Syncing: p.Sync.InitialBlockDownload,
 		BlocksOnly: n.Config.BlocksOnly, Clock: n.Clock, Rand: clock.NewRand(), Log: log,
 	})
+	o := filters.Options{Chain: n.Chain, Log: log}
+	if n.Config.PeerBlockFilters {
+		o.Index = n.Filters
+	}
+	p.Filters = filters.New(o)
 }
 
 // self is what the version message says of this node.
@@ -116,7 +124,40 @@ func (n *Node) services() message.Services {
 	if n.Config.PruneMiB == 0 {
 		s |= message.ServiceNetwork
 	}
+	if n.Config.PeerBlockFilters {
+		s |= message.ServiceCompactFilters
+	}
+	if n.Config.V2Transport {
+		s |= message.ServiceV2
+	}
 	return s
+}
+
+// door gives what JSON-RPC needs of the peers.
+func (n *Node) door() *rpc.Net {
+	p := n.Peers
+	return &rpc.Net{
+		Network: p.Network, Self: n.self, Details: p.details, Syncing: p.Sync.InitialBlockDownload,
+		FetchBlock: p.Sync.GetBlockFromPeer,
+		Broadcast:  func(txid chainhash.Hash) { p.Loop.Post(func() { p.Relay.Broadcast(txid) }) },
+		BanFor:     n.Config.BanTime(), V2: n.Config.V2Transport,
+	}
+}
+
+// details gathers what the handlers know of a peer.
+func (p *Peers) details(id uint64) rpc.PeerDetails {
+	d := rpc.PeerDetails{SyncedHeaders: -1, SyncedBlocks: -1, PresyncedHeaders: -1}
+	if s, ok := p.Sync.PeerState(id); ok {
+		d.SyncedHeaders, d.SyncedBlocks, d.PresyncedHeaders = s.SyncedHeaders, s.SyncedBlocks, s.PresyncedHeaders
+		d.InFlight, d.HighBandwidthTo, d.HighBandwidthFrom = s.InFlight, s.HighBandwidthTo, s.HighBandwidthFrom
+	}
+	p.Loop.Do(func() {
+		d.AddrProcessed, d.AddrLimited, d.AddrRelay = p.Gossip.AddrCounts(id)
+		if s, ok := p.Relay.PeerState(id); ok {
+			d.MinFeeUnitsPerKVB = s.MinFeeUnitsPerKVB
+		}
+	})
+	return d
 }
 
 // waiting binds compact blocks to the mempool.

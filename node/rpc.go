@@ -54,9 +54,16 @@ func (n *Node) readyRPC(ctx context.Context) error {
 	services := rpc.Services{
 		Chain: n.Chain, Pool: n.Pool, Rules: n.Rules, Clock: n.Clock, TxIndex: n.Index, Goods: n.Goods,
 		Prune: n.Config.PruneMiB > 0, PruneTargetBytes: n.Config.PruneTargetBytes(),
+		Scripts: n.Scripts, Templates: n.Templates, Net: n.door(),
+		Filters: n.Filters, LogLevel: n.logLevel,
 	}
 	if n.Config.Net.MineOnDemand {
 		services.Miner = n.Miner
+	}
+	if n.ZMQ != nil {
+		for _, at := range n.ZMQ.Notifiers() {
+			services.Notifications = append(services.Notifications, rpc.Notification{Type: "pub" + at.Topic, Address: at.Address, HWM: at.HighWater})
+		}
 	}
 	n.rpc.Ready(services)
 	// The door was the first to open, so that it could answer "warming up";

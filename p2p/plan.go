@@ -68,13 +68,22 @@ func (n *Network) openChosen(now time.Time) {
 	}
 	if kind == peer.BlockRelay {
 		if at, ok := n.nextAnchor(); ok {
-			n.open(&slot{kind: kind, at: at, name: at.String(), group: addr.Group(at.Addr())})
+			n.openTo(at, kind)
 			return
 		}
 	}
 	if at, ok := n.choose(kind, now); ok {
-		n.open(&slot{kind: kind, at: at, name: at.String(), group: addr.Group(at.Addr())})
+		n.openTo(at, kind)
 	}
+}
+
+// openTo dials an address of the book, encrypted where it is said to be able
+// to. The caller holds mu.
+func (n *Network) openTo(at netip.AddrPort, kind peer.Kind) {
+	n.open(&slot{
+		kind: kind, at: at, name: at.String(), group: addr.Group(at.Addr()),
+		v1: !n.o.Book.Services(at).Has(message.ServiceV2),
+	})
 }
 
 // due tells which kind is missed. The caller holds mu.

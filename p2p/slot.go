@@ -111,7 +111,7 @@ func (n *Network) converse(ctx context.Context, s *slot, nc net.Conn) error {
 }
 
 func (n *Network) openTransport(ctx context.Context, s *slot, nc net.Conn) (*transport.Conn, error) {
-	o := transport.Options{Magic: n.o.Net.Magic(), HandshakeTimeout: n.o.HandshakeTimeout}
+	o := transport.Options{Magic: n.o.Net.Magic(), V2: n.o.V2 && !s.v1, HandshakeTimeout: n.o.HandshakeTimeout}
 	if s.kind == peer.Inbound {
 		return transport.Server(ctx, nc, o)
 	}
