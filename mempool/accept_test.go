@@ -337,3 +337,11 @@ func TestRefusalsAreRules(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func wantKind(t *testing.T, name string, err error, mutated bool) {
+	t.Helper()
+	rule := check.AsRule(err)
+	if rule == nil || (rule.Kind == check.Mutated) != mutated {
+		t.Errorf("%s: got %v", name, err)
+	}
+}
