@@ -2,13 +2,13 @@ package txrelay
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/check"
 	"granary/base/hash"
+	"granary/mempool"
 	"granary/p2p/peer"
 	"granary/state"
 )
@@ -60,7 +60,7 @@ func (r *Relay) judge(l *link, tx *state.Tx) (settled bool) {
 		return !r.takeOrphan(l, tx)
 	default:
 		r.refused(l, tx, rule)
-		if reconsiderable(rule) {
+		if mempool.Reconsiderable(rule) {
 			r.tryWithChild(l, tx)
 		}
 	}
@@ -133,18 +133,19 @@ func (r *Relay) refused(l *link, tx *state.Tx, rule *check.RuleError) {
 	r.Log.Debug("transaction refused", "peer", l.ID(), "txid", tx.Txid.String(), "reason", string(rule.Code))
 	r.remember(tx, rule)
 	r.orphans.remove(tx.Wtxid)
-	if blames(rule) && !stripped(tx, rule) {
+	if blames(rule) {
 		l.Misbehaved("sent an invalid transaction: " + string(rule.Code))
 	}
 }
 
-// remember keeps in mind that a transaction need not be asked for again. Under
-// its txid only where no other witness can make it better.
+// remember keeps in mind that a transaction need not be asked for again: not
+// where its witness may be another's work, and under its txid only where no
+// witness can make it better.
 func (r *Relay) remember(tx *state.Tx, rule *check.RuleError) {
-	if rule.Kind == check.Mutated || stripped(tx, rule) {
+	if rule.Kind == check.Mutated {
 		return
 	}
-	if reconsiderable(rule) {
+	if mempool.Reconsiderable(rule) {
 		r.underpaid.add(tx.Wtxid)
 	} else {
 		r.rejects.add(tx.Wtxid)
@@ -161,21 +162,6 @@ func (r *Relay) remember(tx *state.Tx, rule *check.RuleError) {
 // of Bitcoin that no state of the chain lifts again.
 func blames(rule *check.RuleError) bool {
 	return rule.Kind == check.Consensus && !rule.Code.Goods() && rule.Code != "bad-txns-premature-spend-of-coinbase"
-}
-
-// stripped reports whether what is wrong may be that somebody took the witness
-// away, which changes no txid.
-func stripped(tx *state.Tx, rule *check.RuleError) bool {
-	return tx.Txid == tx.Wtxid && strings.Contains(string(rule.Code), "script-verify-flag")
-}
-
-// reconsiderable reports whether a child that pays could help.
-func reconsiderable(rule *check.RuleError) bool {
-	switch rule.Code {
-	case "min relay fee not met", "mempool min fee not met", "insufficient fee":
-		return true
-	}
-	return false
 }
 
 // tryWithChild tries a parent that pays too little with the first child among
