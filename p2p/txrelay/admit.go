@@ -298,7 +298,8 @@ func (r *Relay) missingParents(tx *state.Tx) (txids []chainhash.Hash, hopeless b
 	return txids, false
 }
 
-// maxSpareBytes bounds a transaction that is worth keeping for a compact block.
+// maxSpareBytes bounds the memory of a transaction that is worth keeping for a
+// compact block.
 const maxSpareBytes = 100_000
 
 // ring holds the last transactions that came and are not in the pool.
@@ -310,13 +311,13 @@ type ring struct {
 // spare keeps a transaction that is not in the pool: a compact block may hold
 // it.
 func (r *Relay) spare(tx *state.Tx) {
-	if len(tx.Raw) <= maxSpareBytes {
+	if orphanCost(tx) <= maxSpareBytes {
 		r.spares.txs[r.spares.next] = tx
 		r.spares.next = (r.spares.next + 1) % len(r.spares.txs)
 	}
 }
 
-// Extra lists the last transactions, at most 100, of at most 100 kB each, that
+// Extra lists the last transactions, at most 100, of at most 100 kB of memory each, that
 // were refused, replaced or orphaned: a compact block may hold them.
 func (r *Relay) Extra() []*state.Tx {
 	r.follow()

@@ -283,12 +283,15 @@ func TestSlowReader(t *testing.T) {
 	p.take()
 	p.backlog = peer.PaceBytes
 	m := &message.GetData{}
-	for range 30_000 {
+	for range maxWanted * 2 / 3 {
 		m.Items = append(m.Items, message.Item{Type: message.ItemWTx, Hash: tx.Wtxid})
 	}
 	w.receive(p, m)
 	if len(p.take()) != 0 || p.closed != "" {
 		t.Fatal("a peer that does not read is served")
+	}
+	if p.held != 1 {
+		t.Error("a peer may say more before it has read")
 	}
 	w.receive(p, m)
 	if p.closed == "" {
@@ -299,8 +302,14 @@ func TestSlowReader(t *testing.T) {
 	}
 	p.backlog = 0
 	w.pass(200 * time.Millisecond)
-	if got := len(p.take()); got != maxWanted {
-		t.Errorf("%d served", got)
+	if got := len(p.take()); got != maxWanted || p.held != 0 {
+		t.Errorf("%d served, held %d", got, p.held)
+	}
+	p.backlog = peer.PaceBytes
+	w.receive(p, &message.GetData{Items: m.Items[:1]})
+	w.relay.Disconnected(p)
+	if p.held != 0 {
+		t.Error("a peer that is gone is held back")
 	}
 }
 

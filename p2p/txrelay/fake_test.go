@@ -148,6 +148,13 @@ type fakePeer struct {
 	backlog int
 	closed  string // why it was disconnected
 	blamed  string // why it was discouraged
+	held    int    // how often its next message was held back and not let go
+}
+
+// Hold implements peer.Holder.
+func (p *fakePeer) Hold() func() {
+	p.held++
+	return func() { p.held-- }
 }
 
 func (p *fakePeer) ID() uint64             { return p.id }

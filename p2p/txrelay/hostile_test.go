@@ -123,6 +123,9 @@ func checkRelay(t *testing.T, rt *rapid.T, r *Relay) {
 		if len(l.wanted) > maxWanted || len(l.queue) > maxQueued {
 			rt.Fatalf("peer %d: %d wanted, %d queued", l.ID(), len(l.wanted), len(l.queue))
 		}
+		if p := l.Peer.(*fakePeer); p.held > 1 || p.held == 1 && len(l.wanted) == 0 {
+			rt.Fatalf("peer %d is held back %d times, with %d wanted", p.id, p.held, len(l.wanted))
+		}
 		for i := range l.queue {
 			if parent := (i - 1) / 2; i > 0 && sooner(l.queue[i], l.queue[parent]) < 0 {
 				rt.Fatalf("a queue is no heap")

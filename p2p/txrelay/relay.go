@@ -150,6 +150,7 @@ type link struct {
 	couldKnow uint64 // the pool's items up to this number may be asked for
 	dump      []*item
 	wanted    []message.Item   // it asks for, not served yet
+	release   func()           // its next message waits until then; nil if not
 	work      []chainhash.Hash // orphans to judge again, its own
 
 	minFeeUnitsPerKVB int64 // it wants no less
@@ -184,6 +185,7 @@ func (r *Relay) Disconnected(p peer.Peer) {
 	}
 	l := r.peers[at]
 	r.peers = slices.Delete(r.peers, at, at+1)
+	l.letTalk()
 	r.requests.disconnected(p.ID())
 	r.orphans.disconnected(p.ID())
 	for _, wtxid := range l.work { // others answer for what is left

@@ -8,8 +8,9 @@ import (
 	"granary/state"
 )
 
-// maxWanted bounds what a peer asks for and has not been given yet.
-const maxWanted = message.MaxItems
+// maxWanted bounds what a peer asks for and has not been given yet. Nodes ask
+// for a thousand at a time, and their next message waits until these are served.
+const maxWanted = 10_000
 
 // receiveGetData notes the transactions that a peer asks for.
 func (r *Relay) receiveGetData(l *link, items []message.Item) {
@@ -27,6 +28,17 @@ func (r *Relay) receiveGetData(l *link, items []message.Item) {
 		l.wanted = append(l.wanted, item)
 	}
 	r.serve(l)
+	if holder, ok := l.Peer.(peer.Holder); ok && len(l.wanted) > 0 && l.release == nil {
+		l.release = holder.Hold()
+	}
+}
+
+// letTalk lets a peer's next message come.
+func (l *link) letTalk() {
+	if l.release != nil {
+		l.release()
+		l.release = nil
+	}
 }
 
 // serve sends what a peer asked for as long as the peer takes it.
@@ -54,6 +66,7 @@ func (r *Relay) serve(l *link) {
 	}
 	if len(l.wanted) == 0 {
 		l.wanted = nil
+		l.letTalk()
 	}
 }
 
