@@ -185,10 +185,7 @@ func (m *Manager) pump(r *remote) {
 		limit = min(limit, backlogAllBytes/n)
 	}
 	for n := 0; n < blocksAtOnce && len(r.requests.items) > 0; n++ {
-		if r.gone || r.requests.finished || n > 0 && r.link.SendBacklogBytes() >= limit {
-			return
-		}
-		if n == 0 && r.link.SendBacklogBytes() >= limit {
+		if r.requests.finished || r.link.SendBacklogBytes() >= limit {
 			return
 		}
 		next := r.requests.items[0]
