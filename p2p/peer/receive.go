@@ -58,13 +58,23 @@ func (l *Link) judge(err error) error {
 	return nil
 }
 
-// receive takes one message and waits until it is handled.
+// receive takes one message and waits until it is handled and nobody holds
+// the peer back.
 func (l *Link) receive() error {
 	m, give, err := l.read()
 	if err != nil {
 		return err
 	}
-	defer give()
+	err = l.take(m)
+	give()
+	if err == nil {
+		l.holds.wait(l.ended)
+	}
+	return err
+}
+
+// take answers a message of the link's own, or hands it over.
+func (l *Link) take(m message.Message) error {
 	switch m := m.(type) {
 	case *message.Ping:
 		if l.Facts().Version > pongVersion {
@@ -79,7 +89,6 @@ func (l *Link) receive() error {
 	default:
 		l.hand(m)
 	}
-	l.holds.wait(l.ended)
 	return nil
 }
 
