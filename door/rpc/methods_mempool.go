@@ -76,9 +76,10 @@ func (c *call) entryJSON(e *mempool.Entry) (out entryJSON, ok bool) {
 		AncestorCount: f.AncestorCount, AncestorSize: f.AncestorVBytes,
 		Wtxid: e.Tx.Wtxid.String(),
 		Fees: feesJSON{
-			amount(e.FeeUnits), amount(e.FeeUnits), amount(f.AncestorFeeUnits), amount(f.DescendantFeeUnits),
+			amount(e.FeeUnits), amount(f.ModifiedFeeUnits), amount(f.AncestorFeeUnits), amount(f.DescendantFeeUnits),
 		},
 		Depends: hashTexts(f.Depends), SpentBy: hashTexts(f.SpentBy), Replaceable: c.signalsReplacement(e),
+		Unbroadcast: f.Unbroadcast,
 	}, true
 }
 
@@ -146,7 +147,7 @@ func getMempoolEntry(c *call) (any, error) {
 func getMempoolInfo(c *call) (any, error) {
 	info := c.Pool.Info()
 	return object{
-		{"loaded", true},
+		{"loaded", c.mempoolLoaded()},
 		{"size", info.Count},
 		{"bytes", info.VBytes},
 		{"usage", info.UsageBytes},
@@ -155,8 +156,8 @@ func getMempoolInfo(c *call) (any, error) {
 		{"mempoolminfee", amount(info.MinUnitsPerKVB)},
 		{"minrelaytxfee", amount(info.RelayUnitsPerKVB)},
 		{"incrementalrelayfee", amount(info.IncrementalUnitsPerKVB)},
-		{"unbroadcastcount", 0},
-		{"fullrbf", false},
+		{"unbroadcastcount", info.Unbroadcast},
+		{"fullrbf", info.FullReplacement},
 	}, nil
 }
 
@@ -183,16 +184,15 @@ func sendRawTransaction(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, out := range tx.Msg.TxOut {
-		if (state.Unspendable(out.PkScript) || !validOps(out.PkScript)) && out.Value > burnUnits {
-			return nil, errorf(CodeVerify, "Unspendable output exceeds maximum configured by user (maxburnamount)")
-		}
+	if burns(tx, burnUnits) {
+		return nil, errBurn
 	}
 	capUnits, err := c.feeRateCap()
 	if err != nil {
 		return nil, err
 	}
 	if c.Pool.Get(tx.Txid) != nil {
+		c.broadcast(tx.Txid)
 		return tx.Txid.String(), nil
 	}
 	if confirmed, err := c.hasUnspent(tx); err != nil || confirmed {
@@ -210,6 +210,7 @@ func sendRawTransaction(c *call) (any, error) {
 	if _, err := c.Pool.Accept(tx); err != nil {
 		return nil, rejection(err)
 	}
+	c.broadcast(tx.Txid)
 	return tx.Txid.String(), nil
 }
 
@@ -247,8 +248,11 @@ func rejection(err error) error {
 	case rule.Kind == check.Unconnected:
 		return errorf(CodeVerify, "%s", rule.Code)
 	}
-	return errorf(CodeVerifyRejected, "%s", strings.Replace(rule.Error(), ", (", " (", 1))
+	return errorf(CodeVerifyRejected, "%s", refusalText(rule))
 }
+
+// refusalText is a reject reason with its detail, as Core writes it.
+func refusalText(err error) string { return strings.Replace(err.Error(), ", (", " (", 1) }
 
 // rejectReason is the reason alone, with the script error in parentheses that
 // belongs to it.
@@ -325,7 +329,7 @@ func (t *tryJSON) judge(result *mempool.Result, tx *state.Tx, capUnits int64) (s
 		e := result.Entry
 		t.VSize = e.VBytes
 		t.Fees = &tryFeesJSON{
-			amount(e.FeeUnits), amount(e.FeeUnits * 1000 / max(e.VBytes, 1)), []string{t.Wtxid},
+			amount(e.FeeUnits), effectiveRate(result), includes(result),
 		}
 	}
 	return false

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"log/slog"
 
 	"granary/base/clock"
@@ -9,6 +10,7 @@ import (
 	history "granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
+	"granary/mempool/fees"
 	"granary/mine/cpu"
 	"granary/rules/block"
 	"granary/rules/script"
@@ -20,6 +22,14 @@ type Services struct {
 	Chain *chain.Engine
 	Pool  *mempool.Pool
 	Rules block.Rules
+	// Fees estimates fees; nil where it is off.
+	Fees *fees.Estimator
+	// SaveMempool writes the mempool's file and tells its path, ImportMempool
+	// reads one; nil where there is none. MempoolLoaded says that the node's
+	// own file was read; nil: it was.
+	SaveMempool   func() (path string, err error)
+	ImportMempool func(ctx context.Context, path string, o mempool.LoadOptions) (mempool.Loaded, error)
+	MempoolLoaded func() bool
 	// Scripts checks the scripts of proposed blocks; it should be the chain's.
 	Scripts *script.Checker
 	// Templates makes what getblocktemplate hands out; it is refused where

@@ -21,6 +21,7 @@ import (
 	history "granary/index/goods"
 	txindex "granary/index/tx"
 	"granary/mempool"
+	"granary/mempool/fees"
 	"granary/mine/cpu"
 	"granary/mine/template"
 	"granary/params"
@@ -120,7 +121,8 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 	scripts := script.NewChecker(script.Options{Workers: 1, CacheBytes: 1 << 20})
 	engine, err := chain.Open(chain.Options{Store: st, Rules: rules, Scripts: scripts, Clock: w.clock})
 	must(err)
-	pool := mempool.New(mempool.Options{Chain: engine, Rules: rules, Scripts: scripts, Clock: w.clock, Standard: true})
+	estimator := fees.New()
+	pool := mempool.New(mempool.Options{Fees: estimator, Chain: engine, Rules: rules, Scripts: scripts, Clock: w.clock, Standard: true})
 	index, err := txindex.Open(txindex.Options{Dir: "txindex", FS: fs, Net: network, CharterID: id})
 	must(err)
 	must(index.Sync(t.Context(), engine, nil))
@@ -138,6 +140,14 @@ func newWorld(t testing.TB, charter *params.Charter) *world {
 	builder := template.NewBuilder(template.Options{Chain: engine, Pool: pool, Rules: rules, Scripts: scripts, Clock: w.clock})
 	w.door.Ready(Services{
 		Chain: engine, Pool: pool, Rules: rules, Clock: w.clock, TxIndex: index, Filters: filters, Goods: goods,
+		Fees: estimator,
+		SaveMempool: func() (string, error) {
+			_, err := pool.Save(fs, "", "mempool.dat")
+			return "mempool.dat", err
+		},
+		ImportMempool: func(ctx context.Context, path string, o mempool.LoadOptions) (mempool.Loaded, error) {
+			return pool.Load(ctx, fs, path, o)
+		},
 		Scripts: scripts, Templates: builder, Miner: cpu.NewMiner(cpu.Options{Builder: builder, Chain: engine, Clock: w.clock}),
 	})
 	// Cleanups run in reverse: the door, opened first, would close last.

@@ -32,7 +32,6 @@ var may = map[string]struct {
 	"wallet":       {[]string{"base", "params", "state", "rules/goods"}, "a river of its own: a key"},
 	"exchange":     {[]string{"base", "params"}, "a river of its own: an order"},
 	"door":         {[]string{"base", "params", "state", "rules", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange"}, "decode, call, encode; never the store"},
-	"door/rest":    {[]string{"base", "params", "state", "door/rpc"}, "JSON-RPC's answers in another form"},
 	"config":       {[]string{"base", "params", "state", "rules", "store", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange", "door"}, "fills the Options of the packages below"},
 	"node":         {[]string{"base", "params", "state", "rules", "store", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange", "door", "config"}, "the composition root"},
 	"cli":          {[]string{"base", "params", "state", "rules", "store", "chain", "mempool", "index", "p2p", "mine", "watch", "wallet", "exchange", "door", "config", "node"}, "parse, call, print"},
@@ -56,6 +55,7 @@ var within = map[string][]string{
 	"node/demo": {"node/life", "node/stage"}, "node/life": {"node/stage"}, "node/tour": {"node/stage"},
 	"p2p/addr": {"p2p/message"}, "p2p/transport": {"p2p/message"}, "p2p/peer": {"p2p/message", "p2p/transport", "p2p/addr"},
 	"p2p/sync": {"p2p/message", "p2p/peer"}, "p2p/txrelay": {"p2p/message", "p2p/peer"}, "p2p/filters": {"p2p/message", "p2p/peer"},
+	"door/rest": {"door/rpc"}, // JSON-RPC's answers in another form
 }
 
 type pkg struct {
