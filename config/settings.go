@@ -26,9 +26,10 @@ type Settings struct {
 
 	MaxMempoolMB, MempoolExpiryHours           int
 	AcceptNonStd, DataCarrier, FullReplacement bool
+	PersistMempool, AcceptStaleFeeEstimates    bool
 	Policy                                     policy.Settings
 
-	Server                          bool
+	Server, REST                    bool
 	RPCPort                         int // 0: the network's
 	RPCBind, RPCAllowIP, RPCAuth    []string
 	RPCUser, RPCPassword            string
@@ -60,7 +61,7 @@ func defaults() Settings {
 	return Settings{
 		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes >> 20,
 		Server: true, Web: true, PrintToConsole: true,
-		MempoolExpiryHours: 14 * 24, DataCarrier: true, FullReplacement: true, Policy: policy.Defaults(),
+		MempoolExpiryHours: 14 * 24, PersistMempool: true, DataCarrier: true, FullReplacement: true, Policy: policy.Defaults(),
 		Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,
 		MaxConnections: p2p.DefaultMaxConnections, BanTimeSeconds: int(addr.DefaultBan.Seconds()),
 		TimeoutMs: int(p2p.DefaultDialTimeout.Milliseconds()), PeerTimeoutSeconds: 60, MaxTipAgeSeconds: 24 * 60 * 60,
@@ -116,6 +117,8 @@ func (c *Config) conflicts() error {
 		return errors.New("Cannot set -peerblockfilters without -blockfilterindex.") //nolint:staticcheck // Core's words
 	case c.PruneMiB > 0 && c.Reindex:
 		return errors.New("prune and reindex exclude each other: deleted blocks cannot be read again; import the chain into a fresh data directory")
+	case c.AcceptStaleFeeEstimates && c.Net.Name != "regtest":
+		return fmt.Errorf("acceptstalefeeestimates is not supported on %s chain.", c.Net.RPCChain) //nolint:staticcheck // Core's words
 	case c.AcceptNonStd && !c.Net.MineOnDemand && c.Net.Name != "testnet4":
 		return fmt.Errorf("acceptnonstdtxn is for test networks: %s refuses it", c.Net.Name)
 	}

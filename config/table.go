@@ -139,6 +139,10 @@ func rpcRows() []Option {
 	return []Option{
 		{Name: "server", Group: "JSON-RPC", Default: "1", kind: kindBool, Help: "Answer JSON-RPC", set: setBool(func(s *Settings) *bool { return &s.Server })},
 		{
+			Name: "rest", Group: "JSON-RPC", Default: "0", kind: kindBool,
+			Help: "Answer /rest/ requests at the same addresses, without a password", set: setBool(func(s *Settings) *bool { return &s.REST }),
+		},
+		{
 			Name: "rpcport", Group: "JSON-RPC", Arg: "PORT", Default: "8332, testnet4 48332, signet 38332, regtest 18443", perNetwork: true, kind: kindInt,
 			Help: "Port of JSON-RPC", set: setInt(1, 65535, func(s *Settings) *int { return &s.RPCPort }),
 		},

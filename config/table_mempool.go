@@ -27,6 +27,14 @@ func mempoolRows() []Option {
 			Help: "Let every transaction be replaced by one that pays more; 0: those that signal it", set: setBool(func(s *Settings) *bool { return &s.FullReplacement }),
 		},
 		{
+			Name: "persistmempool", Group: "Mempool", Default: "1", kind: kindBool,
+			Help: "Keep the mempool in a file from one run to the next", set: setBool(func(s *Settings) *bool { return &s.PersistMempool }),
+		},
+		{
+			Name: "acceptstalefeeestimates", Group: "Mempool", Default: "0", kind: kindBool,
+			Help: "Use fee estimates of an earlier run however old; regtest only", set: setBool(func(s *Settings) *bool { return &s.AcceptStaleFeeEstimates }),
+		},
+		{
 			Name: "acceptnonstdtxn", Group: "Mempool", Default: "0", kind: kindBool,
 			Help: "Let valid but unusual transactions into the mempool; regtest and signet only", set: setBool(func(s *Settings) *bool { return &s.AcceptNonStd }),
 		},

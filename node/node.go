@@ -19,6 +19,7 @@ import (
 	"granary/index/goods"
 	"granary/index/tx"
 	"granary/mempool"
+	"granary/mempool/fees"
 	"granary/mine/cpu"
 	"granary/mine/template"
 )
@@ -46,6 +47,7 @@ type Node struct {
 	Config *config.Config
 	Log    *slog.Logger
 	Pool   *mempool.Pool
+	Fees   *fees.Estimator
 	Index  *tx.Index    // nil without --txindex
 	Goods  *goods.Index // nil on a chain without a charter
 	// Filters is nil without --blockfilterindex.
@@ -283,14 +285,6 @@ func (n *Node) startLog(ctx context.Context) error {
 		return file.close()
 	})
 	return nil
-}
-
-// startMempool opens the mempool and lets it follow the chain.
-func (n *Node) startMempool(ctx context.Context) error {
-	options := n.Config.Mempool()
-	options.Chain, options.Scripts, options.Clock, options.Log = n.Chain, n.Scripts, n.Clock, rateLimited(n.Log)
-	n.Pool = mempool.New(options)
-	return n.Chain.Follow(ctx, n.Pool, n.Chain.Tip().Hash, nil)
 }
 
 // startMiner makes the CPU miner; it works only when somebody asks. On a chain

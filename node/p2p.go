@@ -11,7 +11,6 @@ import (
 	"granary/base/clock"
 	"granary/chain"
 	"granary/door/rpc"
-	"granary/mempool"
 	"granary/p2p"
 	"granary/p2p/addr"
 	"granary/p2p/filters"
@@ -97,7 +96,7 @@ func (n *Node) makeHandlers(p *Peers) {
 	log := rateLimited(n.Log)
 	p.Sync = p2psync.New(p2psync.Options{
 		Net: n.Config.Net, Charter: n.Config.Charter != nil, Chain: n.Chain, Intake: n.Chain,
-		Txs: &waiting{n.Pool}, Extra: func() []*state.Tx { return p.Relay.Extra() }, Uploads: p.Uploads, Post: p.Loop.Post, Clock: n.Clock, Rand: clock.NewRand(), Log: log,
+		Txs: n.Pool, Extra: func() []*state.Tx { return p.Relay.Extra() }, Uploads: p.Uploads, Post: p.Loop.Post, Clock: n.Clock, Rand: clock.NewRand(), Log: log,
 		MinimumWork: n.Config.MinimumWork(), MaxTipAge: n.Config.MaxTipAge(), Pruned: n.Config.PruneMiB > 0,
 	})
 	p.Relay = txrelay.New(txrelay.Options{
@@ -158,16 +157,6 @@ func (p *Peers) details(id uint64) rpc.PeerDetails {
 		}
 	})
 	return d
-}
-
-// waiting binds compact blocks to the mempool.
-type waiting struct{ pool *mempool.Pool }
-
-// Each implements sync.Transactions.
-func (w *waiting) Each(f func(tx *state.Tx)) {
-	for _, e := range w.pool.Entries() {
-		f(e.Tx)
-	}
 }
 
 // relayFollower tells the relay of transactions what blocks took.

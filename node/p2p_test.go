@@ -3,10 +3,14 @@ package node
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"granary/config"
+	"granary/p2p/message"
 )
 
 // running starts a node and gives it once it is up; it stops with the test.
@@ -91,5 +95,42 @@ func TestNodesFollowEachOther(t *testing.T) {
 	sameTip(t, two, one)
 	if two.Chain.Tip().Height != 158 {
 		t.Errorf("the tip is at %d", two.Chain.Tip().Height)
+	}
+}
+
+// TestLinkSaysWhatIsServed: encrypted, with filters where they are on.
+func TestLinkSaysWhatIsServed(t *testing.T) {
+	server := running(t, quiet(t, "--blockfilterindex", "--peerblockfilters", "--uacomment=one"))
+	server.mine(t, 3)
+	client := running(t, quiet(t, "--connect", server.listensAt()))
+	sameTip(t, server, client)
+	seen := client.Peers.Network.Peers()[0]
+	want := message.ServiceNetwork | message.ServiceWitness | message.ServiceNetworkLimited | message.ServiceCompactFilters | message.ServiceV2
+	if seen.Services != want || seen.Transport != 2 || !strings.HasSuffix(seen.UserAgent, "(granary:test; one)/") {
+		t.Errorf("services %#x, transport %d, agent %s", uint64(seen.Services), seen.Transport, seen.UserAgent)
+	}
+	if len(client.Peers.Network.ListenAddresses()) != 1 {
+		t.Error("bind was given and nobody listens")
+	}
+	if at := client.door(); at == nil || at.Details(seen.ID).SyncedHeaders != 3 {
+		t.Errorf("the door sees %+v", at.Details(seen.ID))
+	}
+}
+
+// TestFilesOutliveAStop: what a stop writes, the next start reads.
+func TestFilesOutliveAStop(t *testing.T) {
+	c := quiet(t)
+	for range 2 {
+		if err := Run(context.Background(), c, Options{Console: &bytes.Buffer{}, Work: func(_ context.Context, n *Node) error {
+			n.Stop()
+			return nil
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{mempoolFile, feesFile, "peers.dat"} {
+			if _, err := os.Stat(filepath.Join(c.NetDir, name)); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

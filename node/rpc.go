@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 
+	"granary/door/rest"
 	"granary/door/rpc"
 )
 
@@ -26,6 +27,9 @@ func (n *Node) startRPC() error {
 	if err != nil {
 		closeAll(listeners)
 		return err
+	}
+	if c.REST {
+		n.rpc.MountREST(rest.New(n.rpc))
 	}
 	n.add("JSON-RPC", n.closeRPC)
 	for _, l := range listeners {
