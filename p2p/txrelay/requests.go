@@ -27,17 +27,17 @@ const (
 
 // announcement is one peer's word that it has one transaction.
 type announcement struct {
-	hash      chainhash.Hash
-	from      *asking
-	until     int64 // waiting: its time; asked: when the answer is late; Unix nanoseconds
-	sequence  uint64
-	priority  uint64 // the highest of those ready is chosen
-	timer     int    // place in the heap of timers, -1 for none
-	place     int    // in from.list
-	stage     stage
-	byWtxid   bool
-	preferred bool
-	listed    bool // in from.chosen
+	hash     chainhash.Hash
+	from     *asking
+	next     *announcement // of the same hash
+	until    int64         // waiting: its time; asked: when the answer is late; Unix nanoseconds
+	sequence uint64
+	priority uint64 // the highest of those ready is chosen
+	timer    int32  // place in the heap of timers, -1 for none
+	place    int32  // in from.list
+	stage    stage
+	byWtxid  bool
+	listed   bool // in from.chosen
 }
 
 func bySequence(a, b *announcement) int { return cmp.Compare(a.sequence, b.sequence) }
@@ -57,7 +57,7 @@ type asking struct {
 // while an announcement of it is active. Times are Unix nanoseconds.
 type requests struct {
 	key      [siphash.KeySize]byte
-	byHash   map[chainhash.Hash][]*announcement
+	byHash   map[chainhash.Hash]*announcement // a list by next, in no order
 	peers    map[uint64]*asking
 	timers   timers
 	sequence uint64
@@ -65,7 +65,7 @@ type requests struct {
 
 func newRequests(rand clock.Rand) *requests {
 	return &requests{
-		key: newKey(rand), byHash: map[chainhash.Hash][]*announcement{}, peers: map[uint64]*asking{},
+		key: newKey(rand), byHash: map[chainhash.Hash]*announcement{}, peers: map[uint64]*asking{},
 	}
 }
 
@@ -82,11 +82,11 @@ func (r *requests) heard(peer uint64, hash chainhash.Hash, byWtxid, preferred bo
 	}
 	r.sequence++
 	a := &announcement{
-		hash: hash, from: from, until: at.UnixNano(), sequence: r.sequence, timer: -1, place: len(from.list),
-		priority: r.priorityOf(peer, hash, preferred), byWtxid: byWtxid, preferred: preferred,
+		hash: hash, from: from, until: at.UnixNano(), sequence: r.sequence, timer: -1, place: int32(len(from.list)),
+		priority: r.priorityOf(peer, hash, preferred), byWtxid: byWtxid, next: r.byHash[hash],
 	}
 	from.list = append(from.list, a)
-	r.byHash[hash] = append(r.byHash[hash], a)
+	r.byHash[hash] = a
 	heap.Push(&r.timers, a)
 }
 
@@ -102,7 +102,7 @@ func (r *requests) priorityOf(peer uint64, hash chainhash.Hash, preferred bool) 
 
 func (r *requests) find(peer uint64, hash chainhash.Hash) *announcement {
 	from := r.peers[peer]
-	for _, a := range r.byHash[hash] {
+	for a := r.byHash[hash]; a != nil; a = a.next {
 		if a.from == from {
 			return a
 		}
@@ -128,7 +128,7 @@ func (r *requests) advance(now time.Time) {
 // unless one is asked.
 func (r *requests) choose(hash chainhash.Hash) {
 	var best *announcement
-	for _, a := range r.byHash[hash] {
+	for a := r.byHash[hash]; a != nil; a = a.next {
 		switch {
 		case a.stage == asked:
 			return
@@ -136,7 +136,7 @@ func (r *requests) choose(hash chainhash.Hash) {
 			best = a
 		}
 	}
-	for _, a := range r.byHash[hash] {
+	for a := r.byHash[hash]; a != nil; a = a.next {
 		if a.stage == chosen && a != best {
 			a.stage = ready
 		}
@@ -189,11 +189,13 @@ func (r *requests) answered(peer uint64, hash chainhash.Hash) {
 // active one the hash is forgotten.
 func (r *requests) finish(a *announcement) {
 	r.settle(a, finished)
-	if !slices.ContainsFunc(r.byHash[a.hash], (*announcement).active) {
-		r.forget(a.hash)
-		return
+	for other := r.byHash[a.hash]; other != nil; other = other.next {
+		if other.active() {
+			r.choose(a.hash)
+			return
+		}
 	}
-	r.choose(a.hash)
+	r.forget(a.hash)
 }
 
 // settle moves an announcement to one of the last stages.
@@ -202,14 +204,14 @@ func (r *requests) settle(a *announcement, to stage) {
 		a.from.inFlight--
 	}
 	if a.timer >= 0 {
-		heap.Remove(&r.timers, a.timer)
+		heap.Remove(&r.timers, int(a.timer))
 	}
 	a.stage = to
 }
 
 // forget drops a hash, because it is known now or not wanted.
 func (r *requests) forget(hash chainhash.Hash) {
-	for _, a := range r.byHash[hash] {
+	for a := r.byHash[hash]; a != nil; a = a.next {
 		r.settle(a, gone)
 		a.from.remove(a)
 	}
@@ -240,9 +242,23 @@ func (r *requests) disconnected(peer uint64) {
 		}
 		a.stage = gone
 		from.remove(a)
-		r.byHash[a.hash] = slices.DeleteFunc(r.byHash[a.hash], func(b *announcement) bool { return a == b })
+		r.unlink(a)
 	}
 	delete(r.peers, peer)
+}
+
+// unlink takes one of several announcements out of its hash's list.
+func (r *requests) unlink(a *announcement) {
+	if r.byHash[a.hash] == a {
+		r.byHash[a.hash] = a.next
+		return
+	}
+	for other := r.byHash[a.hash]; ; other = other.next {
+		if other.next == a {
+			other.next = a.next
+			return
+		}
+	}
 }
 
 // count gives a peer's announcements, and how many of them are asked for.
@@ -267,13 +283,13 @@ func (t timers) Less(i, j int) bool {
 
 func (t timers) Swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
-	t[i].timer, t[j].timer = i, j
+	t[i].timer, t[j].timer = int32(i), int32(j)
 }
 
 // Push implements heap.Interface.
 func (t *timers) Push(x any) {
 	a := x.(*announcement)
-	a.timer = len(*t)
+	a.timer = int32(len(*t))
 	*t = append(*t, a)
 }
 

@@ -193,7 +193,7 @@ func checkRequests(t interface{ Fatalf(string, ...any) }, r *requests) {
 	timed, all := 0, 0
 	for hash, list := range r.byHash {
 		activeOnes, turns := 0, 0
-		for _, a := range list {
+		for a := list; a != nil; a = a.next {
 			all++
 			if a.hash != hash || a.from.list[a.place] != a || a.stage == gone {
 				t.Fatalf("an announcement in the wrong place")
