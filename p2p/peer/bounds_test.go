@@ -158,6 +158,29 @@ func TestLargeMessagesTakeTurns(t *testing.T) {
 	})
 }
 
+// TestTickWhenABacklogSinks: who serves blocks need not wait for the next
+// tick by the clock.
+func TestTickWhenABacklogSinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, link, peer, _ := meet(t, Inbound, nil)
+		peer.send(hello(), &message.VerAck{})
+		synctest.Wait()
+		served, left := 0, 20
+		serve := func() {
+			for ; left > 0 && link.SendBacklogBytes() < PaceBytes; left-- {
+				link.Send(&message.RawBlock{Raw: make([]byte, PaceBytes)})
+				served++
+			}
+		}
+		start := time.Now()
+		s.loop.Post(func() { s.tick = serve })
+		synctest.Wait()
+		if served != 20 || time.Since(start) != 0 {
+			t.Errorf("%d blocks served in %v", served, time.Since(start))
+		}
+	})
+}
+
 // TestManyLargeBlocks lets many peers send the most wasteful block at the
 // same time: memory follows what came, plus a few decoded blocks.
 func TestManyLargeBlocks(t *testing.T) {

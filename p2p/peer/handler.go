@@ -78,6 +78,7 @@ type Handler interface {
 	// Receive takes a message and reports whether it was this handler's.
 	Receive(p Peer, m message.Message) bool
 	// Tick is called about five times a second, with the time by the node's
-	// clock, and once after each burst of messages.
+	// clock, and once after each burst of messages; also when what a peer has
+	// still to be sent sinks below PaceBytes.
 	Tick(now time.Time)
 }

@@ -24,7 +24,8 @@ const (
 )
 
 // PaceBytes is the backlog below which a handler that serves blocks may queue
-// one more; QueueBytes has room for the longest message beyond it.
+// one more (handlers are ticked when a backlog sinks below it); QueueBytes has
+// room for the longest message beyond it.
 const (
 	PaceBytes  = 1 << 20
 	QueueBytes = 6_000_000

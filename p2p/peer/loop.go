@@ -56,6 +56,11 @@ func (l *Loop) Post(work func()) {
 	l.mu.Lock()
 	l.queue = append(l.queue, work)
 	l.mu.Unlock()
+	l.nudge()
+}
+
+// nudge makes the loop take a step, for the sake of a Tick at least.
+func (l *Loop) nudge() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -122,10 +127,7 @@ func (l *Loop) Step() {
 	again := len(l.queue) > 0
 	l.mu.Unlock()
 	if again {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+		l.nudge()
 	}
 }
 

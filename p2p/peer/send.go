@@ -82,8 +82,11 @@ func (l *Link) write() {
 				l.end(err)
 				return
 			}
-			l.out.backlog.Add(-int64(list[i].bytes()))
+			written := int64(list[i].bytes())
 			list[i] = outgoing{}
+			if left := l.out.backlog.Add(-written); left < PaceBytes && left+written >= PaceBytes {
+				l.loop.nudge()
+			}
 		}
 	}
 }

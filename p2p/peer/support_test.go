@@ -22,6 +22,7 @@ type recorder struct {
 	heard   []string
 	peers   []Peer
 	ticks   int
+	tick    func()
 	receive func(p Peer, m message.Message)
 }
 
@@ -44,7 +45,12 @@ func (r *recorder) Connected(p Peer) {
 	r.mu.Unlock()
 }
 func (r *recorder) Disconnected(p Peer) { r.note("-%d", p.ID()) }
-func (r *recorder) Tick(time.Time)      { r.ticks++ }
+func (r *recorder) Tick(time.Time) {
+	if r.ticks++; r.tick != nil {
+		r.tick()
+	}
+}
+
 func (r *recorder) Receive(p Peer, m message.Message) bool {
 	r.note("%s", m.Command())
 	if r.receive != nil {
