@@ -188,34 +188,6 @@ func byDepth(a, b *Entry) int {
 	return cmp.Compare(a.Sequence, b.Sequence)
 }
 
-// Candidate is an entry with the positions of its parents in the list that it
-// came in.
-type Candidate struct {
-	*Entry
-	// ScoreUnits is the fee that it is chosen by: its own with what a person
-	// added or took away (prioritisetransaction).
-	ScoreUnits int64
-	Parents    []int
-}
-
-// Candidates is Entries for whoever builds a block: every parent is in the
-// list, before its children.
-func (p *Pool) Candidates() []Candidate {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := p.ordered()
-	place := make(map[*Entry]int, len(list))
-	candidates := make([]Candidate, len(list))
-	for i, e := range list {
-		place[e] = i
-		candidates[i].Entry, candidates[i].ScoreUnits = e, e.modified()
-		for _, parent := range e.parents {
-			candidates[i].Parents = append(candidates[i].Parents, place[parent])
-		}
-	}
-	return candidates
-}
-
 // Info is the pool as a whole.
 type Info struct {
 	Count         int

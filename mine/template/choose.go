@@ -2,11 +2,13 @@ package template
 
 import (
 	"container/heap"
+	"errors"
 	"slices"
 
 	"granary/base/check"
 	"granary/mempool"
 	"granary/mempool/policy"
+	"granary/params"
 )
 
 // maxFailures is how many packages in a row may not fit before a nearly full
@@ -23,6 +25,7 @@ type node struct {
 	index             int // in the list of candidates
 	children          []int
 	weight            int64
+	vbytes            int64
 	feeUnits          int64
 	heapIndex         int // -1 outside of the heap
 	included, refused bool
@@ -37,12 +40,37 @@ type chooser struct {
 	marks int
 	// leftOut says that something did not fit.
 	leftOut bool
+	// full says that the last run ended with a full block.
+	full bool
 }
 
-// choose fills the block: the seat lane in order of arrival, then what is due,
-// then the best package until nothing fits into limit, then the builder's own
-// slashes and draws, then what still fits.
+// chosenFrom is the weight of the candidates that are looked at first; twice a
+// block's leaves enough that does not fit to call the block full.
+const chosenFrom = 2 * params.MaxBlockWeight
+
+// errWantsAll says that the best candidates do not fill the block.
+var errWantsAll = errors.New("the best candidates do not fill the block")
+
+// chooseBest is choose from a part of the candidates.
+func (d *draft) chooseBest(candidates []mempool.Candidate) error {
+	full, err := d.chooseFrom(candidates)
+	if err == nil && !full {
+		return errWantsAll
+	}
+	return err
+}
+
+// choose fills the block from all candidates.
 func (d *draft) choose(candidates []mempool.Candidate) error {
+	_, err := d.chooseFrom(candidates)
+	return err
+}
+
+// chooseFrom fills the block: the seat lane in order of arrival, then what is due,
+// then the best package until nothing fits into limit, then the builder's own
+// slashes and draws, then what still fits. full says that candidates of worse
+// rates would change nothing.
+func (d *draft) chooseFrom(candidates []mempool.Candidate) (full bool, err error) {
 	c := &chooser{draft: d, nodes: make([]*node, len(candidates))}
 	for i, candidate := range candidates {
 		c.nodes[i] = &node{Candidate: candidate, index: i, heapIndex: -1}
@@ -51,26 +79,29 @@ func (d *draft) choose(candidates []mempool.Candidate) error {
 		}
 	}
 	if err := c.takeLane(func(n *node) bool { return n.Seat }); err != nil {
-		return err
+		return false, err
 	}
 	if err := c.takeLane(func(n *node) bool { return n.Due }); err != nil {
-		return err
+		return false, err
 	}
 	if !d.draws() {
-		return c.run()
+		err = c.run()
+		return c.full, err
 	}
 	d.limit -= drawReserveWeight
 	if err := c.run(); err != nil {
-		return err
+		return false, err
 	}
+	before := c.full
 	d.limit += drawReserveWeight
 	if err := d.slash(); err != nil {
-		return err
+		return false, err
 	}
 	if err := d.draw(d.builder.o.Vault); err != nil || !c.leftOut {
-		return err
+		return before, err
 	}
-	return c.run()
+	err = c.run()
+	return before && c.full, err
 }
 
 // takeLane takes what travels free.
@@ -88,6 +119,7 @@ func (c *chooser) takeLane(in func(*node) bool) error {
 // run takes packages until the block is full or nothing is left.
 func (c *chooser) run() error {
 	c.fillHeap()
+	c.full = false
 	failures := 0
 	for len(c.heap) > 0 {
 		n := heap.Pop(c).(*node)
@@ -98,6 +130,7 @@ func (c *chooser) run() error {
 			c.leftOut = true
 			failures++
 			if failures > maxFailures && c.draft.weight > c.draft.limit-nearlyFullWeight {
+				c.full = true
 				return nil
 			}
 			continue
@@ -119,9 +152,10 @@ func (c *chooser) fillHeap() {
 		if n.included || n.refused {
 			continue
 		}
-		n.weight, n.feeUnits = 0, 0
+		n.weight, n.vbytes, n.feeUnits = 0, 0, 0
 		for _, a := range c.ancestors(n) {
 			n.weight += a.Weight
+			n.vbytes += a.VBytes
 			n.feeUnits += a.ScoreUnits
 		}
 		n.heapIndex = len(c.heap)
@@ -166,6 +200,7 @@ func (c *chooser) take(list []*node) error {
 		for _, d := range c.descendants(n)[1:] {
 			if d.heapIndex >= 0 {
 				d.weight -= n.Weight
+				d.vbytes -= n.VBytes
 				d.feeUnits -= n.ScoreUnits
 				heap.Fix(c, d.heapIndex)
 			}
@@ -197,21 +232,22 @@ func (c *chooser) Len() int { return len(c.heap) }
 // that comes first in the list.
 func (c *chooser) Less(i, j int) bool {
 	a, b := c.heap[i], c.heap[j]
-	feeA, weightA := a.rate()
-	feeB, weightB := b.rate()
-	if order := policy.CompareRates(feeA, weightA, feeB, weightB); order != 0 {
+	feeA, sizeA := a.rate()
+	feeB, sizeB := b.rate()
+	if order := policy.CompareRates(feeA, sizeA, feeB, sizeB); order != 0 {
 		return order > 0
 	}
 	return a.index < b.index
 }
 
-// rate is what a miner earns per weight by taking n now: what its package
-// pays, but not more than n itself, for its ancestors may be taken alone.
-func (n *node) rate() (feeUnits, weight int64) {
-	if policy.CompareRates(n.ScoreUnits, n.Weight, n.feeUnits, n.weight) < 0 {
-		return n.ScoreUnits, n.Weight
+// rate is what a miner earns per virtual byte by taking n now: what its
+// package pays, but not more than n itself, for its ancestors may be taken
+// alone.
+func (n *node) rate() (feeUnits, vbytes int64) {
+	if policy.CompareRates(n.ScoreUnits, n.VBytes, n.feeUnits, n.vbytes) < 0 {
+		return n.ScoreUnits, n.VBytes
 	}
-	return n.feeUnits, n.weight
+	return n.feeUnits, n.vbytes
 }
 
 // Swap implements heap.Interface.

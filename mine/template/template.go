@@ -37,6 +37,9 @@ type Chain interface {
 type Pool interface {
 	// Candidates lists what waits, parents before children.
 	Candidates() []mempool.Candidate
+	// BestCandidates lists the part of it whose rates are the best up to about
+	// a weight; all says that this is everything.
+	BestCandidates(weight int64) (list []mempool.Candidate, all bool)
 }
 
 // Options are the parts that a Builder is made of.
@@ -92,7 +95,15 @@ func (b *Builder) Build(minerScript []byte, extraNonce uint64) (*Template, error
 	}
 	var candidates []mempool.Candidate
 	if b.o.Pool != nil {
-		candidates = b.o.Pool.Candidates()
+		best, all := b.o.Pool.BestCandidates(chosenFrom)
+		if !all {
+			t, err := b.build(minerScript, extraNonce, func(d *draft) error { return d.chooseBest(best) })
+			if !errors.Is(err, errWantsAll) {
+				return t, err
+			}
+			best = b.o.Pool.Candidates()
+		}
+		candidates = best
 	}
 	return b.build(minerScript, extraNonce, func(d *draft) error { return d.choose(candidates) })
 }
