@@ -162,7 +162,10 @@ func (e *Engine) applyBlock(b *state.Block, checked error, stored *state.FilePos
 	}
 	pos := stored
 	if pos == nil {
-		at, err := e.store.AppendBlock(b.Raw)
+		var at state.FilePos
+		var err error
+		// Readers look up the checksums that appending notes.
+		e.change(func() { at, err = e.store.AppendBlock(b.Raw) })
 		if err != nil {
 			return false, e.world(err, "block %v could not be written", b.Hash)
 		}
