@@ -52,6 +52,9 @@ func (m *Manager) flightOf(r *remote, hash chainhash.Hash) *flight {
 // launch notes that r was asked for a block.
 func (m *Manager) launch(r *remote, h *state.Header) *flight {
 	f := &flight{r: r, hash: h.Hash, header: h, since: m.Clock.Now()}
+	if len(r.flights) == 0 {
+		r.owing = f.since
+	}
 	m.flights[h.Hash] = append(m.flights[h.Hash], f)
 	r.flights = append(r.flights, f)
 	m.flightCount++
@@ -122,7 +125,7 @@ func (m *Manager) fork(r *remote) *state.Header {
 // schedule asks r for as many blocks as it has room for. To send few messages
 // it waits until half its room is free.
 func (m *Manager) schedule(r *remote) {
-	if r.gone || !m.worthAsking(r) {
+	if r.gone || !m.worthAsking(r) || r.debt >= debtKnown && m.othersPay(r) {
 		return
 	}
 	room := r.limit - len(r.flights)
@@ -134,6 +137,17 @@ func (m *Manager) schedule(r *remote) {
 		room = fit
 	}
 	m.ask(r, m.wanted(r, room))
+}
+
+// othersPay reports whether a peer that lets nobody wait has what r has.
+func (m *Manager) othersPay(r *remote) bool {
+	for _, other := range m.peers {
+		if other != r && other.debt == 0 && m.worthAsking(other) &&
+			other.known != nil && r.known != nil && !other.known.Work.Lt(&r.known.Work) {
+			return true
+		}
+	}
+	return false
 }
 
 // scheduleAll gives everybody work who has room.

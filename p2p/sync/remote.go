@@ -34,6 +34,7 @@ type remote struct {
 
 	flights []*flight // what it owes us, in the order of asking
 	limit   int       // most flights now
+	owing   time.Time // since when it owes something and has brought nothing
 	debt    int       // blocks that others had to bring, without one of its own
 	surplus int       // blocks at the engine that it gave unasked
 	meter   meter
@@ -93,13 +94,17 @@ func (r *remote) hold() (release func()) {
 	return func() {}
 }
 
+// progressBytes are what counts as something having come: a thin line brings
+// them in a second, and small talk does not pass for a block.
+const progressBytes = 1000
+
 // measure notes whether bytes have come since the last look.
 func (r *remote) measure(now time.Time) {
 	link, ok := r.link.(byteCounter)
 	if !ok {
 		return
 	}
-	if n := link.ReceivedBytes(); n != r.meter.bytes {
+	if n := link.ReceivedBytes(); n-r.meter.bytes >= progressBytes {
 		r.meter.bytes, r.meter.at = n, now
 	}
 }

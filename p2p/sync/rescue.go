@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"slices"
 	"time"
 
 	"granary/p2p/peer"
@@ -20,6 +21,9 @@ const (
 	// deadMax in any case.
 	silentMax = 2 * time.Minute
 	deadMax   = 10 * time.Minute
+	// debtKnown blocks in a row that others had to bring, and it is asked only
+	// for what nobody else has.
+	debtKnown = 3
 	// debtMax blocks in a row that others had to bring end an outbound link:
 	// there are better ones to be had.
 	debtMax = 16
@@ -33,18 +37,14 @@ func (m *Manager) sweepBlocks(r *remote, now time.Time) {
 		return
 	}
 	front := r.flights[0]
-	quiet := now.Sub(later(front.since, r.meter.at))
+	quiet := now.Sub(later(r.owing, r.meter.at))
 	age := now.Sub(front.since)
 	if quiet >= quietMax || age >= slowMax {
 		m.rescue(front.header, r)
 	}
 	if age >= slowMax || quiet >= releaseAfter {
 		r.limit = 1
-		if len(m.flights[front.hash]) > 1 { // others bring the rest sooner
-			for len(r.flights) > 1 {
-				m.cancel(r.flights[1])
-			}
-		}
+		m.release(r)
 	}
 	switch {
 	case r.facts.NoBan:
@@ -52,6 +52,18 @@ func (m *Manager) sweepBlocks(r *remote, now time.Time) {
 		r.link.Disconnect("it owes a block and sends nothing")
 	case r.debt >= debtMax && (r.facts.Kind == peer.OutboundFull || r.facts.Kind == peer.BlockRelay):
 		r.link.Disconnect("others bring the blocks that it owes")
+	}
+}
+
+// release lets others bring what r owes beyond its first, where they can.
+func (m *Manager) release(r *remote) {
+	for i, f := range slices.Clone(r.flights) {
+		if i == 0 {
+			continue
+		}
+		if len(m.flights[f.hash]) > 1 || m.otherRoad(r, f.header) != nil {
+			m.cancel(f)
+		}
 	}
 }
 
@@ -117,7 +129,7 @@ func rescueOrder(a, b *remote) bool {
 // paid notes that r has brought a block that it owed, and lets it have more or
 // fewer at a time.
 func (m *Manager) paid(r *remote, f *flight) {
-	r.debt = 0
+	r.debt, r.owing = 0, m.Clock.Now()
 	switch took := m.Clock.Now().Sub(f.since); {
 	case took > slowMax:
 		r.limit = 1
