@@ -44,8 +44,8 @@
 // # Bounds
 //
 // For each peer: 5,000 candidates (1 MB), 100,000 queued announcements
-// (pointers), 10,000 items that it asks for, one megabyte of orphans and 375 kB of what it
-// is known to know. Together: 16 MB of orphans, 3 MB of refusals, 10 MB of
-// transactions that a compact block may need, and about 200 bytes for each in
-// the mempool.
+// (pointers), 10,000 items that it asks for, one megabyte of orphans and 375 kB
+// of what it is known to know. Together: 16 MB of orphans, 3 MB of refusals,
+// 10 MB of transactions that a compact block may need, and about 200 bytes for
+// each in the mempool.
 package txrelay
