@@ -49,7 +49,7 @@ func (c *Config) P2P() p2p.Options {
 // listens tells whether peers may connect: not where connect names the only
 // peers or there is no room, unless a person says so (Core's rule).
 func (c *Config) listens() bool {
-	if c.listenGiven || len(c.Bind)+len(c.WhiteBind) > 0 && len(c.Connect) == 0 {
+	if c.listenGiven || len(c.Bind)+len(c.WhiteBind) > 0 {
 		return c.Listen
 	}
 	return c.Listen && len(c.Connect) == 0 && c.MaxConnections > 0

@@ -24,6 +24,7 @@ func TestWhereANodeListens(t *testing.T) {
 		"--connect=1.2.3.4 --listen":            "0.0.0.0:8333 [::]:8333",
 		"--maxconnections=0":                    "",
 		"--bind=1.2.3.4":                        "1.2.3.4:8333",
+		"--bind=1.2.3.4 --connect=5.6.7.8":      "1.2.3.4:8333",
 		"--bind=1.2.3.4:9 --bind=::1":           "1.2.3.4:9 [::1]:8333",
 		"--bind=127.0.0.1:9=onion":              "127.0.0.1:9",
 		"--regtest --whitebind=noban@1.2.3.4:5": "1.2.3.4:5",

@@ -83,11 +83,18 @@ func (n *Network) Start() error {
 		}
 		n.anchors = anchors
 	}
-	if n.o.Connect == nil && len(n.o.SeedNode) == 0 && len(n.o.AddNode) == 0 && n.o.Book.Counts(0) == (addr.Counts{}) {
-		n.o.Log.Info("no peers are known: name one with --addnode HOST or --seednode HOST; nothing is contacted that you did not name")
-	}
+	n.sayIfAlone()
 	n.wg.Go(n.keep)
 	return nil
+}
+
+// sayIfAlone tells a person that nobody will be found. Regtest is for one
+// machine and needs nobody.
+func (n *Network) sayIfAlone() {
+	named := n.o.Connect != nil || len(n.o.SeedNode)+len(n.o.AddNode) > 0
+	if !named && n.o.Net.Name != "regtest" && n.o.Book.Counts(0) == (addr.Counts{}) {
+		n.o.Log.Info("no peers are known: name one with --addnode HOST or --seednode HOST; nothing is contacted that you did not name")
+	}
 }
 
 // keep is the goroutine that looks after the links.
