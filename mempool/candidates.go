@@ -2,6 +2,7 @@ package mempool
 
 import (
 	"math"
+	"slices"
 
 	"granary/mempool/policy"
 )
@@ -28,7 +29,7 @@ func (p *Pool) Candidates() []Candidate {
 // about the given weight: whatever is left out pays a worse rate than all that
 // is in the list for its own sake, and has no ancestor in it. The free lanes
 // are in it. all says that nothing was left out.
-func (p *Pool) BestCandidates(weight int64) (list []Candidate, all bool) {
+func (p *Pool) BestCandidates(weight int64) (candidates []Candidate, all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	best := p.bestOf(weight)
@@ -37,15 +38,10 @@ func (p *Pool) BestCandidates(weight int64) (list []Candidate, all bool) {
 	}
 	// What shares an ancestor with one of the best may become better when that
 	// ancestor is in the block.
-	p.reach(down, p.reach(up, best...)...)
-	family := p.marks
-	near := p.entriesThat(func(e *Entry) bool { return e.mark == family })
-	closed := p.reach(up, near...)
-	if len(closed) > len(near) { // their other parents
-		family = p.marks
-		near = p.entriesThat(func(e *Entry) bool { return e.mark == family })
-	}
-	return candidatesOf(near), len(near) == len(p.txs)
+	near := p.reach(down, p.reach(up, best...)...)
+	list := p.reach(up, near...) // with their other parents
+	slices.SortFunc(list, byDepth)
+	return candidatesOf(list), len(list) == len(p.txs)
 }
 
 // bestOf lists the entries of the best rates that reach a weight together, and

@@ -169,8 +169,8 @@ func (p *Pool) ordered() []*Entry {
 
 // entriesThat lists the entries for which f holds, parents before children.
 func (p *Pool) entriesThat(f func(*Entry) bool) []*Entry {
-	list := make([]*Entry, 0, len(p.txs))
-	for _, e := range p.txs {
+	var list []*Entry
+	for _, e := range p.worst {
 		if f(e) {
 			list = append(list, e)
 		}
