@@ -80,7 +80,7 @@ func byteVectors(t *testing.T) []vector {
 		{"leaf.A.x", left[:]},
 		{"leaf.C.empty", right[:]},
 		{"root.A.C", root[:]},
-		{"node.A.C", small.goods["\x00\x00\x06\x40"]},
+		{"page.A.C", small.goods["\x00\x40\x01"]},
 		{"proof.A", present.Encode()},
 	}
 	vectors = append(vectors, receiptVectors(w, txid)...)
