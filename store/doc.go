@@ -15,6 +15,10 @@
 // after one commit: counting the UTXO set (Stats), hashing the state
 // (StateHash), comparing two (FirstDifference). The writer goes on meanwhile.
 //
+// Values of the goods state that were read or committed stay in memory up to an
+// eighth of Options.CacheBytes, on a chain with a charter only. A Snapshot does
+// not look there.
+//
 // The first error of the disk under a write is final: every later call gives
 // it again, and nothing is acknowledged after it.
 package store

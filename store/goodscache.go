@@ -65,7 +65,8 @@ func (c *goodsCache) insert(key, value []byte) {
 	c.youngBytes += int64(len(key)+len(value)) + goodsEntryBytes
 }
 
-// readers is how many reads WarmGoods has in flight.
+// goodsReaders is how many reads WarmGoods has in flight, keysPerReader how
+// many keys a reader takes at a time.
 const (
 	goodsReaders  = 8
 	keysPerReader = 8
@@ -73,7 +74,8 @@ const (
 
 // WarmGoods implements state.GoodsWarmer: it reads the values under keys into
 // memory, many at a time. What cannot be read now is met again by Goods, which
-// reports it. It counts as reading.
+// reports it. Like Goods it may be called by any number of goroutines between
+// the writer's calls.
 func (s *Store) WarmGoods(keys [][]byte) {
 	var missing [][]byte
 	for _, key := range keys {

@@ -19,16 +19,18 @@ type node struct {
 	from        *page // the page of an inner node that was read, or of a stub that is about to be
 	bit         uint16
 	form        form
-	changed     bool // it or something below it is not as it is stored
+	changed     bool   // it or something below it is not as it is stored
+	packed      []byte // of a packed node
 }
 
 // form is what is known of a node.
 type form uint8
 
 const (
-	formLeaf  form = iota
-	formInner      // with its children
-	formStub       // an inner node whose page is not loaded
+	formLeaf   form = iota
+	formInner       // with its children
+	formStub        // an inner node whose page is not loaded
+	formPacked      // an inner node as it is written, with all of its page below it
 )
 
 // sharedBytes is how many bytes hold the bits before bit.
@@ -89,26 +91,12 @@ func (r *entryReader) node() *node {
 	return n
 }
 
-// take is the next n bytes, nil where there are fewer.
-func (r *entryReader) take(n int) []byte {
-	if n > len(r.raw) {
-		return nil
-	}
-	b := r.raw[:n:n]
-	r.raw = r.raw[n:]
-	return b
-}
-
-// key is the prefix with n more bytes, nil where there are fewer.
-func (r *entryReader) key(n int) []byte {
-	if n <= 0 || n > len(r.raw) {
-		return nil
-	}
-	rest := r.take(n)
+// key is the prefix with the rest.
+func (r *entryReader) key(rest []byte) []byte {
 	if len(r.prefix) == 0 {
 		return rest
 	}
-	size := len(r.prefix) + n
+	size := len(r.prefix) + len(rest)
 	if size > cap(r.bytes)-len(r.bytes) {
 		r.bytes = make([]byte, 0, max(size, chunkBytes))
 	}
@@ -117,25 +105,43 @@ func (r *entryReader) key(n int) []byte {
 	return r.bytes[at:len(r.bytes):len(r.bytes)]
 }
 
-// entry reads a leaf or a stub whose tag was read, nil if it is neither.
-func (r *entryReader) entry(tag byte) *node {
-	hash := r.take(chainhash.HashSize)
-	if hash == nil || tag != tagLeaf && tag != tagStub {
-		return nil
+// skimmed is what is known of a node that was read past.
+type skimmed struct {
+	hash chainhash.Hash
+	rest []byte // of its key without the prefix; for an inner node, of one below it
+	bit  uint16 // of a stub
+	form form
+}
+
+// entry reads a leaf or a stub; false if there is neither.
+func (r *entryReader) entry(s *skimmed) bool {
+	const head = 1 + chainhash.HashSize + 1
+	if len(r.raw) < head+1 {
+		return false
 	}
+	s.hash = chainhash.Hash(r.raw[1:])
+	length := int(r.raw[head-1])
+	rest := r.raw[head:]
+	switch r.raw[0] {
+	case tagLeaf:
+		s.form = formLeaf
+	case tagStub:
+		s.form, s.bit = formStub, binary.BigEndian.Uint16(r.raw[head-1:])
+		length, rest = sharedBytes(s.bit)-len(r.prefix), rest[1:]
+	default:
+		return false
+	}
+	if length <= 0 || length > len(rest) || len(r.prefix)+length > MaxKeyBytes {
+		return false
+	}
+	s.rest, r.raw = rest[:length:length], rest[length:]
+	return true
+}
+
+// entryNode is the node of an entry that was read.
+func (r *entryReader) entryNode(s *skimmed) *node {
 	n := r.node()
-	n.hash = chainhash.Hash(hash)
-	if tag == tagLeaf {
-		if length := r.take(1); length != nil {
-			n.key = r.key(int(length[0]))
-		}
-	} else if bit := r.take(2); bit != nil {
-		n.form, n.bit = formStub, binary.BigEndian.Uint16(bit)
-		n.key = r.key(sharedBytes(n.bit) - len(r.prefix))
-	}
-	if n.key == nil || len(n.key) > MaxKeyBytes {
-		return nil
-	}
+	n.hash, n.form, n.bit, n.key = s.hash, s.form, s.bit, r.key(s.rest)
 	return n
 }
 
@@ -147,10 +153,9 @@ func (l *loader) loadRoot() (*node, error) {
 	}
 	r := &l.reader
 	r.raw, r.prefix = value, nil
-	if tag := r.take(1); tag != nil {
-		if n := r.entry(tag[0]); n != nil && len(r.raw) == 0 {
-			return n, nil
-		}
+	var s skimmed
+	if r.entry(&s) && len(r.raw) == 0 {
+		return r.entryNode(&s), nil
 	}
 	return nil, fmt.Errorf("commitment tree: stored root %x is damaged", value)
 }

@@ -67,10 +67,13 @@ type loader struct {
 	get    getter
 	reader entryReader
 	pages  []*page
+	// blind leaves the hashes out: for looking ahead only.
+	blind bool
 }
 
-// load gives a stub its children, and those of its page theirs.
-func (l *loader) load(stub *node) error {
+// load gives a stub its children, and those of its page theirs as far as the
+// changes lead; the rest is packed.
+func (l *loader) load(stub *node, changes []state.GoodsChange) error {
 	p := stub.from
 	if p == nil {
 		p = &page{key: pageKey(stub.bit, stub.key)}
@@ -79,12 +82,10 @@ func (l *loader) load(stub *node) error {
 	if err != nil {
 		return err
 	}
-	r := pageReader{entries: &l.reader, page: p, window: windowOf(stub.bit)}
-	r.at = skipOf(r.window)
-	r.entries.raw, r.entries.prefix = value, stub.key[:r.at]
-	top := r.read(-1)
-	if top == nil || top.form != formInner || len(r.entries.raw) > 0 ||
-		top.hash != stub.hash || top.bit != stub.bit || !agree(top.key, stub.key, stub.bit) {
+	r := l.pageReader(stub, p, value)
+	top := r.read(-1, changes, true)
+	if top == nil || top.form != formInner || len(r.raw) > 0 || !l.blind && top.hash != stub.hash ||
+		top.bit != stub.bit || !agree(top.key, stub.key, stub.bit) {
 		return fmt.Errorf("commitment tree: stored page %x is missing or does not match its hash", p.key)
 	}
 	stub.form, stub.left, stub.right, stub.from = formInner, top.left, top.right, p
@@ -92,55 +93,131 @@ func (l *loader) load(stub *node) error {
 	return nil
 }
 
-// children gives an inner node's children, loading its page if need be.
-func (l *loader) children(n *node) (left, right *node, err error) {
-	if n.form == formStub {
-		err = l.load(n)
+// pageReader reads raw, of the page in which the inner node n lies.
+func (l *loader) pageReader(n *node, p *page, raw []byte) pageReader {
+	r := pageReader{entryReader: &l.reader, page: p, window: windowOf(n.bit), blind: l.blind}
+	r.at = skipOf(r.window)
+	r.raw, r.prefix = raw, n.key[:r.at]
+	return r
+}
+
+// children gives an inner node's children, loading its page if need be. The
+// changes say what else of the page is to be at hand.
+func (l *loader) children(n *node, changes []state.GoodsChange) (left, right *node, err error) {
+	switch n.form {
+	case formStub:
+		err = l.load(n, changes)
+	case formPacked:
+		r := l.pageReader(n, &page{}, n.packed)
+		top := r.read(-1, changes, true)
+		n.form, n.left, n.right = formInner, adopt(top.left, n.from), adopt(top.right, n.from)
 	}
 	return n.left, n.right, err
 }
 
-// pageReader reads one page.
-type pageReader struct {
-	entries *entryReader
-	page    *page
-	window  uint16
-	at      int // the byte in which the window lies
+// adopt says of nodes that were packed which page they are from.
+func adopt(n *node, from *page) *node {
+	if n.form == formInner || n.form == formPacked {
+		n.from = from
+	}
+	if n.form == formInner {
+		adopt(n.left, from)
+		adopt(n.right, from)
+	}
+	return n
 }
 
-// read gives the next node with all below it, nil where the page is damaged.
-// The node lies below the node at bit above.
-func (r *pageReader) read(above int) *node {
-	tag := r.entries.take(1)
-	if tag == nil {
+// pageReader reads one page.
+type pageReader struct {
+	*entryReader
+	page   *page
+	window uint16
+	at     int // the byte in which the window lies
+	blind  bool
+}
+
+// read gives the next node, nil where the page is damaged. Below it is what
+// the changes lead to; what they do not lead to is packed, unless the node is
+// to be open itself. It lies below the node at bit above.
+func (r *pageReader) read(above int, changes []state.GoodsChange, open bool) *node {
+	if len(r.raw) == 0 {
 		return nil
 	}
-	if tag[0] >= windowBits {
-		n := r.entries.entry(tag[0])
-		if n != nil && n.form == formStub && windowOf(n.bit) <= r.window {
+	if r.raw[0] >= windowBits {
+		var s skimmed
+		if !r.skimEntry(&s) {
 			return nil
 		}
-		return n
+		return r.entryNode(&s)
 	}
-	bit := r.window*windowBits + uint16(tag[0])
+	if len(changes) == 0 && !open {
+		return r.pack(above)
+	}
+	bit := r.window*windowBits + uint16(r.raw[0])
+	r.raw = r.raw[1:]
 	if int(bit) <= above {
 		return nil
 	}
-	n := r.entries.node()
+	zeros, ones := splitChanges(changes, bit)
+	n := r.node()
 	n.form, n.bit, n.from = formInner, bit, r.page
-	if n.left = r.read(int(bit)); n.left == nil {
+	if n.left = r.read(int(bit), zeros, false); n.left == nil {
 		return nil
 	}
-	if n.right = r.read(int(bit)); n.right == nil {
-		return nil
-	}
-	// They must first differ at bit, and left have a zero there.
-	zero, one := n.left.key[r.at], n.right.key[r.at]
-	if bits.LeadingZeros8(zero^one) != int(bit%8) || zero > one {
+	if n.right = r.read(int(bit), ones, false); n.right == nil || !differ(n.left.key[r.at], n.right.key[r.at], bit) {
 		return nil
 	}
 	n.key = n.left.key
-	n.hash = NodeHash(bit, n.left.hash, n.right.hash)
+	if !r.blind {
+		n.hash = NodeHash(bit, n.left.hash, n.right.hash)
+	}
 	r.page.alive++
 	return n
+}
+
+// differ reports whether two bytes differ first at bit, and zero has a zero
+// there.
+func differ(zero, one byte, bit uint16) bool {
+	return bits.LeadingZeros8(zero^one) == int(bit%8) && zero < one
+}
+
+// pack gives the next node, an inner one, as it is written.
+func (r *pageReader) pack(above int) *node {
+	var s skimmed
+	raw := r.raw
+	bit := r.window*windowBits + uint16(raw[0])
+	if !r.skim(above, &s) {
+		return nil
+	}
+	n := r.node()
+	n.form, n.bit, n.from, n.hash = formPacked, bit, r.page, s.hash
+	n.packed = raw[:len(raw)-len(r.raw)]
+	n.key = r.key(s.rest)
+	return n
+}
+
+// skim goes over the next node and all below it; false where it is damaged.
+func (r *pageReader) skim(above int, s *skimmed) bool {
+	if len(r.raw) == 0 {
+		return false
+	}
+	if r.raw[0] >= windowBits {
+		return r.skimEntry(s)
+	}
+	bit := r.window*windowBits + uint16(r.raw[0])
+	r.raw = r.raw[1:]
+	var right skimmed
+	if int(bit) <= above || !r.skim(int(bit), s) || !r.skim(int(bit), &right) || !differ(s.rest[0], right.rest[0], bit) {
+		return false
+	}
+	if !r.blind {
+		s.hash = NodeHash(bit, s.hash, right.hash)
+	}
+	r.page.alive++
+	return true
+}
+
+// skimEntry is skim for a leaf or a stub, which must lie below the window.
+func (r *pageReader) skimEntry(s *skimmed) bool {
+	return r.entry(s) && (s.form == formLeaf || windowOf(s.bit) > r.window)
 }

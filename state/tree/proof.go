@@ -36,9 +36,9 @@ func Prove(view state.GoodsView, key []byte) (*Proof, error) {
 	if err != nil || at == nil {
 		return &Proof{}, err
 	}
-	p := &Proof{Leaf: true}
+	p, aim := &Proof{Leaf: true}, []state.GoodsChange{{Key: key}}
 	for at.form != formLeaf {
-		left, right, err := l.children(at)
+		left, right, err := l.children(at, aim)
 		if err != nil {
 			return nil, err
 		}

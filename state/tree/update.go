@@ -40,7 +40,11 @@ func Update(rw ReadWriter, changes []state.GoodsChange) (chainhash.Hash, error) 
 	if err != nil {
 		return chainhash.Hash{}, err
 	}
-	u.warm(old, changes)
+	if warmer, able := rw.(state.GoodsWarmer); able {
+		if err := u.warm(warmer, old, changes, always); err != nil {
+			return chainhash.Hash{}, err
+		}
+	}
 	now := u.update(old, changes)
 	if u.err == nil {
 		u.store(now)
@@ -50,6 +54,8 @@ func Update(rw ReadWriter, changes []state.GoodsChange) (chainhash.Hash, error) 
 	}
 	return now.hash, nil
 }
+
+func always() bool { return true }
 
 // updater changes nodes in memory, page by page as the changes lead to them,
 // and stores them afterwards; the first error of the state stops it.
@@ -61,8 +67,8 @@ type updater struct {
 	err       error
 }
 
-func (u *updater) children(n *node) (left, right *node) {
-	left, right, err := u.loader.children(n)
+func (u *updater) children(n *node, changes []state.GoodsChange) (left, right *node) {
+	left, right, err := u.loader.children(n, changes)
 	if err != nil && u.err == nil {
 		u.err = err
 	}
@@ -83,7 +89,7 @@ func (u *updater) update(old *node, changes []state.GoodsChange) *node {
 	bit, key := splitBit(old, changes)
 	zeros, ones := splitChanges(changes, bit)
 	if old != nil && old.form != formLeaf && bit == old.bit {
-		return u.inner(old, zeros, ones)
+		return u.inner(old, changes, len(zeros))
 	}
 	check.Must(bit < noBit, "tree: key %x is the beginning of another", key)
 	var oldLeft, oldRight *node
@@ -104,12 +110,13 @@ func (u *updater) update(old *node, changes []state.GoodsChange) *node {
 
 // inner applies changes that all lie below an existing inner node. With one
 // side empty it is no more and the other takes its place.
-func (u *updater) inner(n *node, zeros, ones []state.GoodsChange) *node {
-	oldLeft, oldRight := u.children(n)
+// The first so many changes belong to the left.
+func (u *updater) inner(n *node, changes []state.GoodsChange, zeros int) *node {
+	oldLeft, oldRight := u.children(n, changes)
 	if u.err != nil {
 		return nil
 	}
-	left, right := u.update(oldLeft, zeros), u.update(oldRight, ones)
+	left, right := u.update(oldLeft, changes[:zeros]), u.update(oldRight, changes[zeros:])
 	switch {
 	case u.err != nil:
 		return nil

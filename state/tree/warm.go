@@ -2,15 +2,32 @@ package tree
 
 import "granary/state"
 
+// ReadAhead asks view for the pages that changes of keys, ascending, would
+// touch. It is for a view that is a state.GoodsWarmer and keeps what it read.
+// goOn is asked between two levels of pages; false ends it.
+func ReadAhead(view state.GoodsView, keys [][]byte, goOn func() bool) {
+	warmer, able := view.(state.GoodsWarmer)
+	if !able {
+		return
+	}
+	changes := make([]state.GoodsChange, len(keys))
+	for i, key := range keys {
+		changes[i].Key = key
+	}
+	l := loader{get: view.Goods, blind: true}
+	if top, err := l.loadRoot(); err == nil {
+		_ = l.warm(warmer, top, changes, goOn) //nolint:errcheck // whoever needs the page meets it again
+	}
+}
+
 // warm loads the pages that the changes lead to, one level of pages after the
 // other: a state that can read many keys at a time is told them together. What
 // it leaves out, update loads.
-func (u *updater) warm(top *node, changes []state.GoodsChange) {
-	warmer, able := u.rw.(state.GoodsWarmer)
-	if !able || top == nil {
-		return
+func (l *loader) warm(warmer state.GoodsWarmer, top *node, changes []state.GoodsChange, goOn func() bool) error {
+	if top == nil {
+		return nil
 	}
-	for level := reach(nil, top, changes); len(level) > 0; {
+	for level := reach(nil, top, changes); len(level) > 0 && goOn(); {
 		keys := make([][]byte, len(level))
 		for i := range level {
 			stub := level[i].stub
@@ -20,13 +37,14 @@ func (u *updater) warm(top *node, changes []state.GoodsChange) {
 		warmer.WarmGoods(keys)
 		var next []reached
 		for i := range level {
-			if u.err = u.load(level[i].stub); u.err != nil {
-				return
+			if err := l.load(level[i].stub, level[i].changes); err != nil {
+				return err
 			}
 			next = reach(next, level[i].stub, level[i].changes)
 		}
 		level = next
 	}
+	return nil
 }
 
 // reached is an unloaded node and the changes that lead to it.

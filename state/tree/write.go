@@ -36,7 +36,10 @@ func (u *updater) appendPage(b []byte, n *node, window uint16) []byte {
 	if n.form == formLeaf || windowOf(n.bit) != window {
 		return u.appendEntry(b, n, skipOf(window))
 	}
-	left, right := u.children(n) // a new node may have got above the page
+	if n.form == formPacked {
+		return append(b, n.packed...)
+	}
+	left, right := u.children(n, nil) // a new node may have got above the page
 	if u.err != nil {
 		return nil
 	}
