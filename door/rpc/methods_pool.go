@@ -19,7 +19,7 @@ func poolMethods() []Method {
 			Params: []Param{
 				{Name: "txid", Type: Hash, Help: "The transaction's id; it may come later."},
 				{Name: "dummy", Type: JSON, Optional: true, Help: "0 or null, for old clients."},
-				{Name: "fee_delta", Type: Integer, Help: "Units to add, or to take away where negative."},
+				{Name: "fee_delta", Type: Integer, Optional: true, Help: "Units to add, or to take away where negative; must be given."},
 			},
 			Result: "true",
 			run:    prioritiseTransaction,
@@ -69,6 +69,9 @@ func prioritiseTransaction(c *call) (any, error) {
 		if units, ok := parseAmount(dummy.text); dummy.kind != Number || !ok || units != 0 {
 			return nil, errorf(CodeInvalidParameter, "Priority is no longer supported, dummy argument to prioritisetransaction must be 0.")
 		}
+	}
+	if c.arg("fee_delta").IsNull() {
+		return nil, errorf(CodeMisc, "%s", c.method.Help())
 	}
 	delta, err := c.integer("fee_delta", 0)
 	if err != nil {

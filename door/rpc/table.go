@@ -93,7 +93,7 @@ func Methods() []Method {
 		proofMethods(), mempoolMethods(), miningMethods(), generateMethods(), networkMethods(),
 		rawTxMethods(), createTxMethods(), utilMethods(),
 		mempoolFamilyMethods(), statsMethods(), txProofMethods(), scanMethods(), workMethods(), templateMethods(),
-		peerMethods(), nodeMethods(), addressMethods(), filterMethods(), toolMethods(), poolMethods(), feeMethods(),
+		peerMethods(), nodeMethods(), addressMethods(), filterMethods(), toolMethods(), poolMethods(), feeMethods(), signMethods(),
 	}
 	all := slices.Concat(families...)
 	slices.SortFunc(all, func(a, b Method) int {

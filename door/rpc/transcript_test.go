@@ -24,7 +24,8 @@ import (
 var triedElsewhere = map[string]string{
 	"uptime": "TestControl", "getrpcinfo": "TestControl", "stop": "TestControl", "help": "TestControl",
 	"getgoodsproof": "TestGoodsProof", "verifygoodsproof": "TestGoodsProof", "getgoodsaudit": "TestGoodsAudit", "getgoodsheaders": "TestGoodsAudit",
-	"getpeerinfo": "TestPeersByRPC", "ping": "TestPeersByRPC",
+	"signrawtransactionwithkey": "TestSigning",
+	"getpeerinfo":               "TestPeersByRPC", "ping": "TestPeersByRPC",
 	"waitfornewblock": "TestWaiting", "waitforblock": "TestWaiting", "waitforblockheight": "TestWaiting",
 }
 
