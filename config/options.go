@@ -140,6 +140,14 @@ func (c *Config) WebAddresses() []string {
 	return withPort(c.WebBind, c.WebPort)
 }
 
+// MetricsAddresses are where the metrics are served.
+func (c *Config) MetricsAddresses() []string {
+	if len(c.MetricsBind) == 0 {
+		return withPort([]string{"127.0.0.1"}, c.MetricsPort)
+	}
+	return withPort(c.MetricsBind, c.MetricsPort)
+}
+
 // withPort adds the port to the addresses that have none.
 func withPort(addresses []string, port int) []string {
 	full := make([]string, len(addresses))

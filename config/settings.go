@@ -34,6 +34,9 @@ type Settings struct {
 	RPCBind, RPCAllowIP, RPCAuth    []string
 	RPCUser, RPCPassword            string
 	RPCCookieFile                   string
+	Metrics                         bool
+	MetricsPort                     int
+	MetricsBind                     []string
 	Web                             bool
 	WebPort                         int // 0: the network's
 	WebBind                         []string
@@ -65,7 +68,7 @@ func defaults() Settings {
 		Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,
 		MaxConnections: p2p.DefaultMaxConnections, BanTimeSeconds: int(addr.DefaultBan.Seconds()),
 		TimeoutMs: int(p2p.DefaultDialTimeout.Milliseconds()), PeerTimeoutSeconds: 60, MaxTipAgeSeconds: 24 * 60 * 60,
-		LogLevel: "info", DebugLogFile: "debug.log", PIDFile: "granary.pid",
+		MetricsPort: 9332, LogLevel: "info", DebugLogFile: "debug.log", PIDFile: "granary.pid",
 	}
 }
 
@@ -114,11 +117,11 @@ func (c *Config) conflicts() error {
 	case c.PruneMiB > 0 && c.TxIndex:
 		return errors.New("prune and txindex exclude each other: the index needs every block; drop one of them")
 	case c.PeerBlockFilters && !c.BlockFilterIndex:
-		return errors.New("Cannot set -peerblockfilters without -blockfilterindex.") //nolint:staticcheck // Core's words
+		return inCore("Cannot set -peerblockfilters without -blockfilterindex.")
 	case c.PruneMiB > 0 && c.Reindex:
 		return errors.New("prune and reindex exclude each other: deleted blocks cannot be read again; import the chain into a fresh data directory")
 	case c.AcceptStaleFeeEstimates && c.Net.Name != "regtest":
-		return fmt.Errorf("acceptstalefeeestimates is not supported on %s chain.", c.Net.RPCChain) //nolint:staticcheck // Core's words
+		return inCore("acceptstalefeeestimates is not supported on %s chain.", c.Net.RPCChain)
 	case c.AcceptNonStd && !c.Net.MineOnDemand && c.Net.Name != "testnet4":
 		return fmt.Errorf("acceptnonstdtxn is for test networks: %s refuses it", c.Net.Name)
 	}

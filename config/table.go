@@ -45,14 +45,14 @@ func (o *Option) Multiple() bool { return o.kind == kindList }
 func (o *Option) Switch() bool { return o.kind == kindBool }
 
 // Groups are the headings of the table in their order.
-var Groups = []string{"Chain", "Storage", "Checking", "Mempool", "Network", "JSON-RPC", "ZMQ", "Page", "Log"}
+var Groups = []string{"Chain", "Storage", "Checking", "Mempool", "Network", "JSON-RPC", "ZMQ", "Metrics", "Page", "Log"}
 
 // Table gives every option in the order of the sample configuration. The
 // slice is the caller's.
 func Table() []Option {
 	var all []Option
 	for _, rows := range [][]Option{
-		chainRows(), storageRows(), checkingRows(), mempoolRows(), networkRows(), rpcRows(), zmqRows(), pageRows(), logRows(),
+		chainRows(), storageRows(), checkingRows(), mempoolRows(), networkRows(), rpcRows(), zmqRows(), metricsRows(), pageRows(), logRows(),
 	} {
 		all = append(all, rows...)
 	}
@@ -169,6 +169,20 @@ func rpcRows() []Option {
 		{
 			Name: "rpccookiefile", Group: "JSON-RPC", Arg: "FILE", Default: ".cookie in the network's folder", kind: kindText,
 			Help: "Where the cookie is written", set: setText(func(s *Settings) *string { return &s.RPCCookieFile }),
+		},
+	}
+}
+
+func metricsRows() []Option {
+	return []Option{
+		{Name: "metrics", Group: "Metrics", Default: "0", kind: kindBool, Help: "Serve /metrics for Prometheus, /health and /ready", set: setBool(func(s *Settings) *bool { return &s.Metrics })},
+		{
+			Name: "metricsport", Group: "Metrics", Arg: "PORT", Default: "9332", perNetwork: true, kind: kindInt,
+			Help: "Port of the metrics", set: setInt(1, 65535, func(s *Settings) *int { return &s.MetricsPort }),
+		},
+		{
+			Name: "metricsbind", Group: "Metrics", Arg: "ADDR[:PORT]", Default: "127.0.0.1", perNetwork: true, kind: kindList,
+			Help: "Address to serve the metrics on", set: addText(func(s *Settings) *[]string { return &s.MetricsBind }),
 		},
 	}
 }

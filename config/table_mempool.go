@@ -101,7 +101,7 @@ func setCoins(name string, field func(*Settings) *int64) func(*Settings, string)
 	return func(s *Settings, value string) error {
 		units, ok := parseCoins(value)
 		if !ok {
-			return fmt.Errorf("Invalid amount for -%s=<amount>: '%s'", name, value) //nolint:staticcheck // Core's words
+			return inCore("Invalid amount for -%s=<amount>: '%s'", name, value)
 		}
 		*field(s) = units
 		return nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -64,6 +65,7 @@ type Node struct {
 	parts    []part // in starting order
 	cancel   context.CancelCauseFunc
 	logLevel *slog.LevelVar
+	loaded   atomic.Bool // the mempool's file was read to its end
 }
 
 // part is something that must be stopped.
@@ -172,6 +174,9 @@ func (n *Node) startServices(ctx context.Context) error {
 		return err
 	}
 	if err := n.startZMQ(ctx); err != nil {
+		return err
+	}
+	if err := n.startMetrics(); err != nil {
 		return err
 	}
 	if err := n.readyRPC(ctx); err != nil {

@@ -3,8 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -49,17 +49,16 @@ func (n *Node) startMempool(ctx context.Context) error {
 func (n *Node) keepMempool() {
 	ctx, stop := context.WithCancel(context.Background())
 	var work sync.WaitGroup
-	var loaded atomic.Bool
 	if n.Config.PersistMempool {
-		work.Go(func() { loaded.Store(n.loadMempool(ctx)) })
+		work.Go(func() { n.loaded.Store(n.loadMempool(ctx)) })
 	}
 	work.Go(func() { n.saveFees(ctx) })
 	n.add("mempool", func() error {
 		stop()
 		work.Wait()
 		err := n.Fees.Save(vfs.Default, n.Config.NetDir, feesFile, n.Clock.Now())
-		if loaded.Load() {
-			_, saveErr := n.Pool.Save(vfs.Default, n.Config.NetDir, mempoolFile)
+		if n.loaded.Load() {
+			_, saveErr := n.saveMempool()
 			err = errors.Join(err, saveErr)
 		}
 		return err
@@ -82,6 +81,21 @@ func (n *Node) loadMempool(ctx context.Context) bool {
 	}
 	return true
 }
+
+// saveMempool writes what waits and tells where.
+func (n *Node) saveMempool() (path string, err error) {
+	_, err = n.Pool.Save(vfs.Default, n.Config.NetDir, mempoolFile)
+	return filepath.Join(n.Config.NetDir, mempoolFile), err
+}
+
+// importMempool reads a file of another run or program.
+func (n *Node) importMempool(ctx context.Context, path string, o mempool.LoadOptions) (mempool.Loaded, error) {
+	return n.Pool.Load(ctx, vfs.Default, path, o)
+}
+
+// mempoolLoaded reports whether what waited at the last stop was read; without
+// persistmempool there is nothing to read.
+func (n *Node) mempoolLoaded() bool { return n.loaded.Load() || !n.Config.PersistMempool }
 
 // saveFees writes what was learned about fees now and then.
 func (n *Node) saveFees(ctx context.Context) {

@@ -60,6 +60,7 @@ func (n *Node) readyRPC(ctx context.Context) error {
 		Prune: n.Config.PruneMiB > 0, PruneTargetBytes: n.Config.PruneTargetBytes(),
 		Scripts: n.Scripts, Templates: n.Templates, Net: n.door(),
 		Filters: n.Filters, LogLevel: n.logLevel,
+		Fees: n.Fees, SaveMempool: n.saveMempool, ImportMempool: n.importMempool, MempoolLoaded: n.mempoolLoaded,
 	}
 	if n.Config.Net.MineOnDemand {
 		services.Miner = n.Miner

@@ -15,12 +15,12 @@ type addedNode struct {
 	next     time.Time // when it may be dialled again
 }
 
-// What the person's commands refuse with, in Bitcoin Core's words.
+// What the person's commands refuse with.
 var (
-	ErrAdded        = errors.New("Error: Node already added")                                 //nolint:staticcheck // as clients know it
-	ErrNotAdded     = errors.New("Error: Node could not be removed. It has not been added.")  //nolint:staticcheck // as clients know it
-	ErrNotConnected = errors.New("Node not found in connected nodes")                         //nolint:staticcheck // as clients know it
-	ErrCapacity     = errors.New("Error: Already at capacity for specified connection type.") //nolint:staticcheck // as clients know it
+	ErrAdded        = errors.New("the node is added already")
+	ErrNotAdded     = errors.New("the node was not added")
+	ErrNotConnected = errors.New("no such node is connected")
+	ErrCapacity     = errors.New("all places for this kind of connection are taken")
 )
 
 // backOff is the wait before a node is dialled again: half a second when the
