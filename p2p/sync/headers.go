@@ -14,6 +14,10 @@ import (
 
 // Bounds of asking for headers.
 const (
+	// headersAgain is after what time a peer that announced a block and has
+	// not answered is asked again, later ever more rarely: btcd ignores
+	// getheaders for as long as it thinks it is behind, and does not say so.
+	headersAgain = 5 * time.Second
 	// headersAnswer is how long an answer may take before the same peer is
 	// asked again.
 	headersAnswer = 2 * time.Minute
@@ -56,9 +60,25 @@ func (m *Manager) askHeaders(r *remote, locator []chainhash.Hash) bool {
 	if !r.headers.asked.IsZero() && now.Sub(r.headers.asked) < headersAnswer {
 		return false
 	}
-	r.headers.asked = now
+	r.headers.asked, r.headers.repeats = now, 0
 	r.link.Send(&message.GetHeaders{Locator: message.Locator{Version: message.ProtocolVersion, Hashes: locator}})
 	return true
+}
+
+// repeatHeaders asks a peer again that announced a block and owes its headers.
+func (m *Manager) repeatHeaders(r *remote, now time.Time) {
+	waited := now.Sub(r.headers.asked)
+	if r.unknown == (chainhash.Hash{}) || r.headers.asked.IsZero() || waited >= headersAnswer ||
+		waited < headersAgain<<r.headers.repeats {
+		return
+	}
+	if m.resolve(r); r.unknown == (chainhash.Hash{}) {
+		return
+	}
+	repeats := r.headers.repeats + 1
+	r.headers.asked = time.Time{}
+	m.askHeaders(r, locatorOf(m.Chain.BestHeader()))
+	r.headers.repeats = repeats
 }
 
 // startHeaders asks a peer for its chain: one peer at first, every one once

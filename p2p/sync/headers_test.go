@@ -285,6 +285,29 @@ func TestSilentHeaderSource(t *testing.T) {
 	}
 }
 
+// A peer that ignored getheaders while it thought it was behind, as btcd does,
+// and then announces a block, is asked again, ever more rarely.
+func TestAnnouncerIsAskedAgain(t *testing.T) {
+	n := newNode(t)
+	p := n.connect(peer.Inbound)
+	if len(take[*message.GetHeaders](p)) != 1 {
+		t.Fatal("not asked at first")
+	}
+	n.pass(time.Second)
+	n.receive(p, &message.Inv{Items: []message.Item{{Type: message.ItemBlock, Hash: chainhash.Hash{7}}}})
+	if len(take[*message.GetHeaders](p)) != 0 {
+		t.Fatal("asked again at once")
+	}
+	n.pass(headersAgain + time.Second)
+	if len(take[*message.GetHeaders](p)) != 1 {
+		t.Fatal("not asked again")
+	}
+	n.pass(headersAnswer)
+	if asked := len(take[*message.GetHeaders](p)); asked < 2 || asked > 5 {
+		t.Fatalf("asked %d times more within two minutes", asked)
+	}
+}
+
 // A source with a thin line is not replaced while its bytes come in.
 func TestThinHeaderSource(t *testing.T) {
 	n := newNode(t)

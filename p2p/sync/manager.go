@@ -241,6 +241,7 @@ func (m *Manager) Tick(now time.Time) {
 		}
 		m.startHeaders(r)
 		m.sweepHeaders(r, now)
+		m.repeatHeaders(r, now)
 		m.considerEviction(r, now)
 		m.sweepBlocks(r, now)
 		m.publish(r)

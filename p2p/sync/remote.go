@@ -54,6 +54,7 @@ type remote struct {
 type headerTalk struct {
 	syncing bool      // it was asked for its whole chain
 	asked   time.Time // when a getheaders went out that is not answered; zero: none
+	repeats int       // how often that one was sent again
 	since   time.Time // when syncing began
 	told    bool      // it has told of all that it has: others may be asked
 	busy    bool      // some of its headers are at the engine
