@@ -75,9 +75,7 @@ func (e *Engine) connectTip(h *state.Header, b *state.Block) bool {
 	if h.Status&state.StatusBlockValid != 0 {
 		scripts = nil // the same branch, the same inputs: they passed before
 	}
-	readDone := e.readAhead(b)
 	delta, undo, goods, err := e.rules.Connect(b, h, e.store, scripts)
-	readDone()
 	if check.AsRule(err) != nil {
 		e.markFailed(h, err)
 		return false

@@ -67,8 +67,6 @@ type loader struct {
 	get    getter
 	reader entryReader
 	pages  []*page
-	// blind leaves the hashes out: for looking ahead only.
-	blind bool
 }
 
 // load gives a stub its children, and those of its page theirs as far as the
@@ -84,7 +82,7 @@ func (l *loader) load(stub *node, changes []state.GoodsChange) error {
 	}
 	r := l.pageReader(stub, p, value)
 	top := r.read(-1, changes, true)
-	if top == nil || top.form != formInner || len(r.raw) > 0 || !l.blind && top.hash != stub.hash ||
+	if top == nil || top.form != formInner || len(r.raw) > 0 || top.hash != stub.hash ||
 		top.bit != stub.bit || !agree(top.key, stub.key, stub.bit) {
 		return fmt.Errorf("commitment tree: stored page %x is missing or does not match its hash", p.key)
 	}
@@ -95,7 +93,7 @@ func (l *loader) load(stub *node, changes []state.GoodsChange) error {
 
 // pageReader reads raw, of the page in which the inner node n lies.
 func (l *loader) pageReader(n *node, p *page, raw []byte) pageReader {
-	r := pageReader{entryReader: &l.reader, page: p, window: windowOf(n.bit), blind: l.blind}
+	r := pageReader{entryReader: &l.reader, page: p, window: windowOf(n.bit)}
 	r.at = skipOf(r.window)
 	r.raw, r.prefix = raw, n.key[:r.at]
 	return r
@@ -133,7 +131,6 @@ type pageReader struct {
 	page   *page
 	window uint16
 	at     int // the byte in which the window lies
-	blind  bool
 }
 
 // read gives the next node, nil where the page is damaged. Below it is what
@@ -168,9 +165,7 @@ func (r *pageReader) read(above int, changes []state.GoodsChange, open bool) *no
 		return nil
 	}
 	n.key = n.left.key
-	if !r.blind {
-		n.hash = NodeHash(bit, n.left.hash, n.right.hash)
-	}
+	n.hash = NodeHash(bit, n.left.hash, n.right.hash)
 	r.page.alive++
 	return n
 }
@@ -210,9 +205,7 @@ func (r *pageReader) skim(above int, s *skimmed) bool {
 	if int(bit) <= above || !r.skim(int(bit), s) || !r.skim(int(bit), &right) || !differ(s.rest[0], right.rest[0], bit) {
 		return false
 	}
-	if !r.blind {
-		s.hash = NodeHash(bit, s.hash, right.hash)
-	}
+	s.hash = NodeHash(bit, s.hash, right.hash)
 	r.page.alive++
 	return true
 }

@@ -41,7 +41,7 @@ func Update(rw ReadWriter, changes []state.GoodsChange) (chainhash.Hash, error) 
 		return chainhash.Hash{}, err
 	}
 	if warmer, able := rw.(state.GoodsWarmer); able {
-		if err := u.warm(warmer, old, changes, always); err != nil {
+		if err := u.warm(warmer, old, changes); err != nil {
 			return chainhash.Hash{}, err
 		}
 	}
@@ -54,8 +54,6 @@ func Update(rw ReadWriter, changes []state.GoodsChange) (chainhash.Hash, error) 
 	}
 	return now.hash, nil
 }
-
-func always() bool { return true }
 
 // updater changes nodes in memory, page by page as the changes lead to them,
 // and stores them afterwards; the first error of the state stops it.
