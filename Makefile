@@ -7,7 +7,7 @@ BIN     := bin/granary
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X granary/cli.version=$(VERSION)
 
-.PHONY: run build test unit vet lint fmt cross race fuzz formal histories lives sim bench long browser peers clients clean
+.PHONY: run build test unit vet lint fmt cross race fuzz formal histories lives crash powerloss ioerr bitflip partition slowlink badpeers eclipse sim bench long browser peers clients clean
 
 ## run: build and start the main job, a demo chain with its page (Ctrl-C stops it)
 run: build
@@ -97,6 +97,49 @@ histories:
 LIVES ?= 5
 lives:
 	GRANARY_LONG=1 GRANARY_LIVES=$(LIVES) GRANARY_SEED=$(or $(SEED),7) GRANARY_LIFE_BLOCKS=1500 $(GO) test -count=1 -v -timeout 2h ./test/plays
+
+# What must not break, in the long forms; the short ones run with "make test".
+# SEED repeats a run. Those on networks of whole nodes need Linux, root, ip and tc.
+FIRE := GRANARY_LONG=1 GRANARY_REQUIRE_NETNS=1 $(if $(SEED),GRANARY_SEED=$(SEED)) $(GO) test -count=1 -v -timeout 6h
+
+## crash: 500 kills of a node that syncs and reorganises, of the chain engine and of the store
+crash:
+	$(FIRE) -run '^TestCrash$$' ./test/fire
+	$(FIRE) -run '^TestKills?$$' ./chain ./store
+
+## powerloss: thousands of power cuts that lose what was not synced
+powerloss:
+	$(FIRE) -run 'PowerCut' ./store ./p2p/addr
+
+## ioerr: failing syncs, full and read-only disks
+ioerr:
+	$(FIRE) -run '^(TestDiskErrors|TestFailedStaysFailed|TestFullDisk)$$' ./store ./chain
+
+## bitflip: flipped bits in every file
+bitflip:
+	$(FIRE) -run '^(TestBitFlips|TestFlippedBitsAreFound|TestDamagedDump)$$' ./store ./p2p/addr ./mempool
+
+## partition: ten nodes in network namespaces, cut in two thirty times
+partition: tools-net
+	$(FIRE) -run '^TestPartition$$' ./test/fire
+
+## slowlink: full blocks over a line of 16 kbit/s
+slowlink: tools-net
+	$(FIRE) -run '^TestSlowLink$$' ./test/fire
+
+## badpeers: every kind of hostile peer beside an honest one, for a minute each
+badpeers:
+	$(FIRE) -run '^TestBadPeers$$' ./test/fire
+
+## eclipse: poisoned address books and restarts
+eclipse:
+	$(FIRE) -run 'Poisoned|Eclipse|Anchor' ./p2p ./p2p/addr
+
+.PHONY: tools-net
+tools-net:
+	@command -v ip >/dev/null 2>&1 && command -v tc >/dev/null 2>&1 || \
+		{ command -v apt-get >/dev/null 2>&1 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends iproute2 >/dev/null; }
 
 ## sim: SCENARIOS networks in one process from seed SEED on, cut, split and killed; then one seed REPEATS times, the same trace each time
 SCENARIOS ?= 100

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 
 	"granary/base/rpcclient"
 	"granary/state"
+	"granary/test/fleet"
 )
 
 const (
@@ -67,7 +70,8 @@ func program(name string) (string, error) {
 }
 
 // startBtcd runs a node on an empty data directory until the test ends. It
-// listens on loopback for RPC, and for and to nobody else.
+// listens on loopback for RPC, and for and to nobody else unless --listen is
+// among args.
 func startBtcd(t *testing.T, args ...string) *btcd {
 	t.Helper()
 	path := findBtcd(t)
@@ -95,15 +99,19 @@ func tryBtcd(t *testing.T, path string, args []string) (*btcd, error) {
 	defer output.Close()
 	address := freeAddress(t)
 	b := &btcd{t: t, output: output.Name(), exited: make(chan struct{})}
-	b.cmd = exec.Command(path, append([]string{
+	quiet := []string{"--nolisten"}
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--listen=") }) {
+		quiet = nil
+	}
+	b.cmd = exec.Command(path, slices.Concat([]string{
 		"--configfile=" + config, "--datadir=" + filepath.Join(dir, "data"), "--logdir=" + filepath.Join(dir, "logs"),
 		"--rpcuser=peer", "--rpcpass=peer", "--rpclisten=" + address, "--notls",
-		"--nolisten", "--nodnsseed", "--utxocachemaxsize=16", "--debuglevel=warn",
-	}, args...)...)
+		"--nodnsseed", "--utxocachemaxsize=16", "--debuglevel=warn",
+	}, quiet, args)...)
 	b.cmd.Dir = dir
 	b.cmd.Env = []string{"HOME=" + dir, "GOMAXPROCS=2"}
 	b.cmd.Stdout, b.cmd.Stderr = output, output
-	endWithUs(b.cmd)
+	fleet.EndWithUs(b.cmd)
 	b.rpc, err = rpcclient.New(rpcclient.Options{URL: "http://" + address, User: "peer", Password: "peer", Timeout: callTimeout})
 	if err != nil {
 		return nil, err

@@ -22,9 +22,13 @@ import (
 	"granary/rules/script"
 	"granary/state"
 	"granary/store"
+	"granary/test/fleet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	fleet.Become()
+	goleak.VerifyTestMain(m)
+}
 
 // world is our own node without doors: store, engine, pool and miner, as node
 // puts them together, on a file system in memory.

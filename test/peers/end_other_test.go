@@ -1,8 +1,0 @@
-//go:build !linux
-
-package peers
-
-import "os/exec"
-
-// endWithUs does nothing: only Linux ends a child with its parent.
-func endWithUs(*exec.Cmd) {}
