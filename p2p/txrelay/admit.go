@@ -159,9 +159,18 @@ func (r *Relay) remember(tx *state.Tx, rule *check.RuleError) {
 }
 
 // blames reports whether a refusal is the fault of whoever relayed it: rules
-// of Bitcoin that no state of the chain lifts again.
+// of Bitcoin that no state of the chain lifts again, and that an unmodified
+// node knows. It knows neither the goods rules nor BIP54's, which hold where
+// there is a charter.
 func blames(rule *check.RuleError) bool {
-	return rule.Kind == check.Consensus && !rule.Code.Goods() && rule.Code != "bad-txns-premature-spend-of-coinbase"
+	if rule.Kind != check.Consensus || rule.Code.Goods() {
+		return false
+	}
+	switch rule.Code {
+	case "bad-txns-premature-spend-of-coinbase", "bad-txns-size", "bad-txns-legacy-sigops":
+		return false
+	}
+	return true
 }
 
 // tryWithChild tries a parent that pays too little with the first child among

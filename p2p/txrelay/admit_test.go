@@ -32,6 +32,8 @@ func TestRefusals(t *testing.T) {
 		{"scripts without a witness", "", check.Rule("mandatory-script-verify-flag-failed", ""), true, true},
 		{"stripped", "", check.RuleKind(check.Mutated, "mandatory-script-verify-flag-failed", ""), false, false},
 		{"young coinbase", "w", check.Rule("bad-txns-premature-spend-of-coinbase", ""), true, false},
+		{"BIP54, 64 bytes", "w", check.Rule("bad-txns-size", ""), true, false},
+		{"BIP54, 2501 signature checks", "w", check.Rule("bad-txns-legacy-sigops", ""), true, false},
 		{"goods", "w", check.Rule("goods-seat-twice", ""), true, false},
 		{"goods policy", "w", check.RuleKind(check.Policy, "goods-cap", ""), true, false},
 		{"the world's", "w", fmt.Errorf("the disk is gone"), false, false},
