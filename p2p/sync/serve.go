@@ -21,6 +21,9 @@ const (
 	blocksInvMax = 500
 	// requestsMax blocks that a peer asked for may wait.
 	requestsMax = message.MaxItems
+	// indexesMax are the places in all getblocktxn that wait: more than the
+	// largest two blocks have.
+	indexesMax = 1 << 17
 	// backlogBytes wait in the queue of one peer before it gets its next block;
 	// backlogAllBytes in all queues, but every peer gets one.
 	backlogBytes, backlogAllBytes = peer.PaceBytes, 64 << 20
@@ -38,6 +41,7 @@ const (
 // serving is what a peer has asked for and not been sent.
 type serving struct {
 	items    []request
+	indexes  int            // in items
 	goOn     chainhash.Hash // the last hash of a getblocks inv: serving it sends the next
 	finished bool
 }
@@ -161,8 +165,12 @@ func (m *Manager) onGetData(r *remote, items []message.Item) bool {
 
 // enqueue lets a request wait for its turn.
 func (m *Manager) enqueue(r *remote, q request) bool {
-	if len(r.requests.items) >= requestsMax {
-		r.link.Disconnect("it asks for too many blocks")
+	if q.txs != nil {
+		r.requests.indexes += len(q.txs.Indexes)
+	}
+	if len(r.requests.items) >= requestsMax || r.requests.indexes > indexesMax {
+		r.requests = serving{finished: true}
+		r.link.Disconnect("it asks for more of blocks than it reads")
 		return false
 	}
 	r.requests.items = append(r.requests.items, q)
@@ -192,6 +200,7 @@ func (m *Manager) pump(r *remote) {
 		r.requests.items[0] = request{}
 		r.requests.items = r.requests.items[1:]
 		if next.txs != nil {
+			r.requests.indexes -= len(next.txs.Indexes)
 			m.serveTxs(r, next.txs)
 		} else {
 			m.serveBlock(r, next.item)

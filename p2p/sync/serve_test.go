@@ -111,6 +111,40 @@ func TestServeBlocks(t *testing.T) {
 	}
 }
 
+// Who does not read cannot make us keep its getblocktxn for ever: each may have
+// 65,536 places, 50,000 of them were kept, 13 GB.
+func TestServeTxsToWhoDoesNotRead(t *testing.T) {
+	n := newNode(t)
+	blocks := branch("a", genesis(), 0, 3)
+	n.mine(blocks...)
+	p := n.connect(peer.Inbound)
+	p.backlog = 10 << 20
+	sent := 0
+	for ; sent < 100 && p.ended == ""; sent++ {
+		n.receive(p, &message.GetBlockTxn{Block: blocks[2].Hash, Indexes: make([]uint32, 1<<16)})
+	}
+	if sent != 3 {
+		t.Fatalf("the link ended after %d requests", sent)
+	}
+	if kept := len(n.m.byID[p.id].requests.items); kept != 0 {
+		t.Fatalf("%d requests of a link that is over are kept", kept)
+	}
+	// An honest one asks for some places of some blocks and waits.
+	p = n.connect(peer.Inbound)
+	p.backlog = 10 << 20
+	for range 100 {
+		n.receive(p, &message.GetBlockTxn{Block: blocks[2].Hash, Indexes: []uint32{0}})
+	}
+	p.sent, p.backlog = nil, 0
+	n.pass(time.Second)
+	if got := take[*message.BlockTxn](p); len(got) != 100 || p.ended != "" {
+		t.Fatalf("%d answers, ended %q", len(got), p.ended)
+	}
+	if n.m.byID[p.id].requests.indexes != 0 {
+		t.Fatal("the places were not counted down")
+	}
+}
+
 func manyItems(item message.Item) []message.Item {
 	items := make([]message.Item, message.MaxItems)
 	for i := range items {
