@@ -59,6 +59,10 @@ func (m *Manager) stepped(h *state.Header, b *state.Block) {
 	}
 	before := m.tip
 	m.tip, m.tipAt = h, m.Clock.Now()
+	m.strangers = 0
+	for _, r := range m.peers {
+		r.rebuilds = 0
+	}
 	m.lookAtTip()
 	if !m.catching.Load() {
 		m.announce(before, h)

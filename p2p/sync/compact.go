@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"granary/base/check"
 	"granary/p2p/message"
 	"granary/params"
 	"granary/state"
@@ -173,11 +174,15 @@ func (p *partial) fill(txs []*state.Tx) bool {
 }
 
 // block puts the bytes together and decodes them: what it gives shares no
-// memory with the pool. The error is a RuleError of DecodeBlock's.
+// memory with the pool. The error is a RuleError of DecodeBlock's; short ids
+// that name more of the pool than a block holds cost nothing.
 func (p *partial) block() (*state.Block, error) {
 	bytes := state.HeaderBytes + wire.VarIntSerializeSize(uint64(len(p.txs)))
 	for _, tx := range p.txs {
 		bytes += len(tx.Raw)
+	}
+	if bytes > params.MaxBlockBytes {
+		return nil, check.RuleKind(check.Mutated, "bad-blk-length", "%d bytes by its short ids", bytes)
 	}
 	raw := putHeader(make([]byte, 0, bytes), &p.header)
 	raw = state.AppendCompactSize(raw, uint64(len(p.txs)))

@@ -8,6 +8,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"granary/base/check"
 	"granary/p2p/message"
 	"granary/p2p/peer"
 	"granary/state"
@@ -195,6 +196,79 @@ func TestCompactBroken(t *testing.T) {
 	n.receive(p, msg)
 	if got := asked(p); len(got) != 1 || p.ended != "" {
 		t.Errorf("equal short ids: asked %v, ended %q", got, p.ended)
+	}
+}
+
+// Short ids that name more of the pool than a block holds are no block, and
+// nothing of that length is put together.
+func TestCompactTooLong(t *testing.T) {
+	n, p, full, _ := compactWorld(t)
+	msg := compactOf(full, 7)
+	key := compactKey(&msg.Header, msg.Nonce)
+	msg.ShortIDs = nil
+	for i := range 50 { // 5 MB
+		tx := spend(full.Msg.Transactions[0], 1)
+		tx.TxIn[0].PreviousOutPoint.Index = uint32(i)
+		tx.TxIn[0].SignatureScript = make([]byte, 100_000)
+		n.pool.add(state.NewTx(tx))
+		wtxid := state.NewTx(tx).Wtxid
+		msg.ShortIDs = append(msg.ShortIDs, key.sum(&wtxid)&shortIDMask)
+	}
+	parts, result := newPartial(msg, n.pool, nil)
+	if result != whole || parts.missing != 0 {
+		t.Fatal("the pool has it all")
+	}
+	if _, err := parts.block(); check.CodeOf(err) != "bad-blk-length" {
+		t.Fatalf("%v", err)
+	}
+	n.receive(p, msg)
+	if got := asked(p); len(got) != 1 || got[0] != full.Hash {
+		t.Fatal("the whole block was not asked for")
+	}
+}
+
+// countingPool counts how often all of it was looked through.
+type countingPool struct {
+	fakePool
+	walks int
+}
+
+func (c *countingPool) Each(f func(*state.Tx)) {
+	c.walks++
+	c.fakePool.Each(f)
+}
+
+// One peer sends a compact block again and again, with wrong transactions for
+// it or as a bystander: the mempool is looked through a few times for it, not
+// for each message, and the block still comes.
+func TestCompactAgainAndAgain(t *testing.T) {
+	n, p, full, txs := compactWorld(t)
+	pool := &countingPool{fakePool: n.pool}
+	n.m.Txs = pool
+	wrong := &message.BlockTxn{Block: full.Hash}
+	for range 10 {
+		wrong.Txs = append(wrong.Txs, state.NewTx(spend(txs[0].Msg, 3)))
+	}
+	var liar *fakePeer
+	for i := range 20 {
+		liar = n.connect(peer.Inbound)
+		n.receive(liar, &message.SendCmpct{Version: 2})
+		for j := range 20 {
+			n.receive(liar, compactOf(full, uint64(20*i+j)))
+			n.receive(liar, wrong)
+		}
+		if i == 0 && pool.walks > rebuildsMax {
+			t.Fatalf("the pool was looked through %d times for one", pool.walks)
+		}
+	}
+	if pool.walks > strangersMax {
+		t.Fatalf("the pool was looked through %d times", pool.walks)
+	}
+	n.pool.add(txs...)
+	n.receive(p, compactOf(full, 7))
+	n.mustTip(full)
+	if n.m.byID[liar.id].rebuilds != 0 {
+		t.Fatal("a new tip did not begin a new count")
 	}
 }
 

@@ -103,6 +103,7 @@ type Manager struct {
 	firstBest    int32         // height of the best header at the start
 	addedHeaders int64
 	high         []*remote // peers that we asked for compact blocks at once, the oldest first
+	strangers    int       // compact blocks rebuilt since the tip moved, of peers that came by themselves
 	recent       recentBlock
 	unreadableAt time.Time // of the last line about it
 	swept        time.Time

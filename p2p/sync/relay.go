@@ -19,6 +19,10 @@ const (
 	// highMax peers are asked for compact blocks at once, one of them one that
 	// we chose.
 	highMax = 3
+	// rebuildsMax compact blocks of one peer are held against the mempool for
+	// each tip, and strangersMax of all peers that came to us unasked: that
+	// takes up to a second for a large one, and the message is short.
+	rebuildsMax, strangersMax = 4, 16
 )
 
 // receiveCompact takes the messages of BIP152 but for requests.
@@ -121,6 +125,13 @@ func (m *Manager) rebuild(r *remote, h *state.Header, msg *message.CmpctBlock) {
 		return
 	case own != nil && own.partial != nil:
 		return // it sends what it has sent
+	case !m.mayRebuild(r):
+		if own != nil {
+			m.askAgain(r, h)
+		} else {
+			m.directFetch(r, h)
+		}
+		return
 	}
 	p, result := newPartial(msg, m.Txs, m.extra())
 	if own == nil && !m.roadFree(r, h.Hash) {
@@ -130,6 +141,20 @@ func (m *Manager) rebuild(r *remote, h *state.Header, msg *message.CmpctBlock) {
 		return
 	}
 	m.fetchMissing(r, h, p, result)
+}
+
+// mayRebuild counts a look through the mempool for r, and reports whether it
+// may have it.
+func (m *Manager) mayRebuild(r *remote) bool {
+	stranger := !r.facts.Outbound() && !r.highAsked
+	if r.rebuilds >= rebuildsMax || stranger && m.strangers >= strangersMax {
+		return false
+	}
+	r.rebuilds++
+	if stranger {
+		m.strangers++
+	}
+	return true
 }
 
 // askAgain asks r for the whole block after a compact one that is of no use.

@@ -42,6 +42,7 @@ type remote struct {
 	compact     bool // it speaks version 2 of BIP152
 	compactHigh bool // and wants blocks so at once
 	highAsked   bool // we asked it to announce so
+	rebuilds    int  // of its compact blocks since the tip moved
 
 	requests serving
 
