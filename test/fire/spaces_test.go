@@ -39,7 +39,7 @@ func newSpaces(t *testing.T, size int) *spaces {
 		s.ip("link", "add", bridge, "type", "bridge")
 		s.ip("link", "set", bridge, "up")
 	}
-	s.ip("addr", "add", "10.78.0.254/24", "dev", s.bridge(2))
+	s.ip("addr", "add", s.addr("78", 254)+"/24", "dev", s.bridge(2))
 	for i := range size {
 		s.host(i)
 	}
@@ -48,6 +48,12 @@ func newSpaces(t *testing.T, size int) *spaces {
 
 func (s *spaces) space(i int) string  { return fmt.Sprintf("%ss%d", s.tag, i) }
 func (s *spaces) bridge(i int) string { return fmt.Sprintf("%sb%d", s.tag, i) }
+
+// addr is an address of a network of ours: 77 among the hosts, 78 to us. Tests
+// that run side by side have networks of their own.
+func (s *spaces) addr(network string, host int) string {
+	return fmt.Sprintf("10.%s.%d.%d", network, os.Getpid()%250, host)
+}
 
 // cable is the outer end of host i's link: kind n to the others, m to us.
 func (s *spaces) cable(i int, kind string) string { return fmt.Sprintf("%s%s%d", s.tag, kind, i) }
@@ -71,8 +77,8 @@ func (s *spaces) host(i int) {
 		kind, name, addr string
 		bridge           int
 	}{
-		{"n", "eth0", fmt.Sprintf("10.77.0.%d/24", i+1), 0},
-		{"m", "eth1", fmt.Sprintf("10.78.0.%d/24", i+1), 2},
+		{"n", "eth0", s.addr("77", i+1) + "/24", 0},
+		{"m", "eth1", s.addr("78", i+1) + "/24", 2},
 	} {
 		outer := s.cable(i, link.kind)
 		s.ip("link", "add", outer, "type", "veth", "peer", "name", link.name, "netns", s.space(i))
@@ -112,5 +118,5 @@ func (s *spaces) remove() {
 
 // put moves a node, which must not run, to host i.
 func (s *spaces) put(n *fleet.Node, i int) {
-	n.Space, n.IP, n.RPCIP = s.space(i), fmt.Sprintf("10.77.0.%d", i+1), fmt.Sprintf("10.78.0.%d", i+1)
+	n.Space, n.IP, n.RPCIP = s.space(i), s.addr("77", i+1), s.addr("78", i+1)
 }
