@@ -39,11 +39,13 @@ func (r *Relay) receiveInv(l *link, items []message.Item) {
 		if r.full(l) {
 			return // the rest of a flood costs nothing
 		}
-		l.known.add(item.Hash)
+		fresh := l.known.add(item.Hash)
 		switch {
 		case syncing:
 		case byWtxid && r.orphans.get(item.Hash) != nil:
-			r.shareOrphan(l, item.Hash, now)
+			if fresh { // once: a large orphan takes milliseconds
+				r.shareOrphan(l, item.Hash, now)
+			}
 		case !r.known(item.Hash, true):
 			r.candidate(l, item.Hash, byWtxid, now)
 		}

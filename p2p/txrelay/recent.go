@@ -48,9 +48,10 @@ func (r *recent) probes(h *chainhash.Hash) (at, step uint64) {
 	return at, step ^ step>>29 | 1
 }
 
-func (r *recent) add(h chainhash.Hash) {
+// add reports whether h was new.
+func (r *recent) add(h chainhash.Hash) bool {
 	if r.has(h) {
-		return
+		return false
 	}
 	if r.young == nil {
 		r.young, r.older = make([]uint64, r.words()), make([]uint64, r.words())
@@ -67,6 +68,7 @@ func (r *recent) add(h chainhash.Hash) {
 		r.young[word] |= bit
 		at += step
 	}
+	return true
 }
 
 func (r *recent) has(h chainhash.Hash) bool {
