@@ -242,6 +242,7 @@ func packageID(txs []*state.Tx) chainhash.Hash {
 // false if it is hopeless: a parent was refused.
 func (r *Relay) takeOrphan(l *link, tx *state.Tx) bool {
 	parents, hopeless := r.missingParents(tx)
+	announcers := slices.Concat(r.requests.announcers(tx.Wtxid), r.requests.announcers(tx.Txid))
 	r.requests.forget(tx.Txid)
 	r.requests.forget(tx.Wtxid)
 	if hopeless {
@@ -259,7 +260,28 @@ func (r *Relay) takeOrphan(l *link, tx *state.Tx) bool {
 		}
 	}
 	r.askForParents(l, parents, now)
+	r.askAnnouncers(tx.Wtxid, parents, announcers, now)
 	return true
+}
+
+// announcersMax of an orphan are asked for its parents beside who sent it.
+const announcersMax = 8
+
+// askAnnouncers lets those who announced an orphan answer for it too, those
+// that we chose first: who sent it unasked may keep its parents back.
+func (r *Relay) askAnnouncers(wtxid chainhash.Hash, parents []chainhash.Hash, ids []uint64, now time.Time) {
+	links := make([]*link, 0, len(ids))
+	for _, id := range ids {
+		if l := r.link(id); l != nil {
+			links = append(links, l)
+		}
+	}
+	slices.SortStableFunc(links, func(a, b *link) int { return btoi(b.preferred) - btoi(a.preferred) })
+	for _, l := range links[:min(len(links), announcersMax)] {
+		if r.orphans.announced(wtxid, l.ID()) {
+			r.askForParents(l, parents, now)
+		}
+	}
 }
 
 // shareOrphan lets another peer that has an orphan answer for it too, and be

@@ -47,6 +47,7 @@ func (a *announcement) active() bool { return a.stage < finished }
 
 // asking is what the tracker knows of one peer.
 type asking struct {
+	id       uint64
 	list     []*announcement // in no order
 	chosen   []*announcement // every chosen one, and some that were
 	inFlight int
@@ -74,7 +75,7 @@ func newRequests(rand clock.Rand) *requests {
 func (r *requests) heard(peer uint64, hash chainhash.Hash, byWtxid, preferred bool, at time.Time) {
 	from := r.peers[peer]
 	if from == nil {
-		from = &asking{}
+		from = &asking{id: peer}
 		r.peers[peer] = from
 	}
 	if r.find(peer, hash) != nil {
@@ -259,6 +260,23 @@ func (r *requests) unlink(a *announcement) {
 			return
 		}
 	}
+}
+
+// announcers lists the peers that announced hash and have not failed to give
+// it, in the order in which they did.
+func (r *requests) announcers(hash chainhash.Hash) []uint64 {
+	var list []*announcement
+	for a := r.byHash[hash]; a != nil; a = a.next {
+		if a.active() {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, bySequence)
+	ids := make([]uint64, len(list))
+	for i, a := range list {
+		ids[i] = a.from.id
+	}
+	return ids
 }
 
 // count gives a peer's announcements, and how many of them are asked for.

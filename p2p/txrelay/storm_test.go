@@ -49,3 +49,33 @@ func TestOrphanAnnouncedAgain(t *testing.T) {
 		t.Fatal(c.closed)
 	}
 }
+
+// TestOrphanBeforeItsAnnouncer: somebody sends a child without being asked, and
+// withholds its parent. Who has announced the child before is asked for the
+// parent too (CVE-2024-52913).
+func TestOrphanBeforeItsAnnouncer(t *testing.T) {
+	for _, byWtxid := range []bool{true, false} {
+		w := newWorld(t, nil)
+		honest := w.connect(peer.Inbound, func(f *peer.Facts) { f.WTxIDRelay = byWtxid })
+		thief := w.connect(peer.Inbound, nil)
+		parent := makeTx("parent", w.coin())
+		child := makeTx("child", out(parent, 0))
+		w.pool.feeUnits[parent.Wtxid] = 0 // nobody announces it by itself
+		if byWtxid {
+			w.inv(honest, child)
+		} else {
+			w.receive(honest, &message.Inv{Items: []message.Item{{Type: message.ItemTx, Hash: child.Txid}}})
+		}
+		w.send(thief, child)
+		var wanted bool
+		for range 80 {
+			w.pass(time.Second)
+			for _, item := range itemsIn[*message.GetData](honest.take()) {
+				wanted = wanted || item.Hash == parent.Txid
+			}
+		}
+		if !wanted {
+			t.Errorf("by wtxid %v: only the thief was asked for the parent", byWtxid)
+		}
+	}
+}
