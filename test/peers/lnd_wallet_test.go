@@ -2,11 +2,15 @@ package peers
 
 import (
 	"encoding/hex"
+	"encoding/json"
+	"maps"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/address/v2"
 	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
@@ -30,6 +34,7 @@ func TestLndOnOurNode(t *testing.T) {
 // purse is our node, lnd on it, and the coins of both.
 type purse struct {
 	t      *testing.T
+	deep   bool
 	ours   *fleet.Node
 	theirs *lnd
 	script []byte // pays to us
@@ -38,7 +43,7 @@ type purse struct {
 
 func newPurse(t *testing.T, on backend) *purse {
 	t.Helper()
-	p := &purse{t: t, ours: fleet.New(t, "ours", "", on.ours...)}
+	p := &purse{t: t, deep: on.deep, ours: fleet.New(t, "ours", "", on.ours...)}
 	p.script, p.payee = anyoneScript(t, &chaincfg.RegressionNetParams)
 	p.ours.Start()
 	p.mine(101)
@@ -87,10 +92,10 @@ func (p *purse) mustHold(confirmed, unconfirmed int64) {
 	})
 }
 
-// tip is a block's height and hash that a reorganisation goes back to.
+// tell is the story: paid, pays, and both again on another branch.
 func (p *purse) tell() {
 	const paid, sent = 10 * params.UnitsPerCoin, 3 * params.UnitsPerCoin
-	first := p.ours.Height() + 1
+	fork := p.ours.Height() + 1
 
 	funding := p.pay(paid)
 	p.mine(1)
@@ -103,31 +108,49 @@ func (p *purse) tell() {
 	p.mine(1)
 	p.mustFollow()
 	p.mustHold(paid-sent-feeUnits, 0)
-	p.mustBeMined(sending.Hash.String(), sent)
+	p.mustBePaid(sending, sent)
+	p.mustHaveDepths(map[string]int32{funding: 7, sending: 1})
 
-	// Back to before both payments, on empty blocks: what lnd held is gone,
-	// or waits again.
-	var fork string
-	p.ours.Call("getblockhash", &fork, first)
-	p.ours.Call("invalidateblock", nil, fork)
-	for range 8 {
-		p.ours.Call("generateblock", nil, p.payee, []string{})
-	}
-	p.mustFollow()
-	p.mustWait(funding, sending.Hash.String())
-
-	// Both are mined again.
+	// The block with the second payment is displaced by two empty ones.
+	p.displace(p.ours.Height(), 2)
+	p.mustHaveDepths(map[string]int32{funding: 8, sending: 0})
+	p.mustHold(0, paid-sent-feeUnits)
 	p.mine(1)
 	p.mustFollow()
 	p.mustHold(paid-sent-feeUnits, 0)
-	p.mustBeMined(sending.Hash.String(), sent)
+	p.mustHaveDepths(map[string]int32{funding: 9, sending: 1})
+
+	// Back to before both payments.
+	p.displace(fork, 12)
+	if p.deep {
+		p.mustHaveDepths(map[string]int32{funding: 0, sending: 0})
+		p.mustHold(0, paid-sent-feeUnits)
+	}
+	p.mine(1)
+	p.mustFollow()
+	p.mustHold(paid-sent-feeUnits, 0)
+	p.mustBePaid(sending, sent)
 	p.ours.Stop()
+}
+
+// displace replaces our chain from a height on by so many blocks that hold
+// nothing, which lnd must follow.
+func (p *purse) displace(height int32, blocks int) {
+	p.t.Helper()
+	var hash string
+	p.ours.Call("getblockhash", &hash, height)
+	p.ours.Call("invalidateblock", nil, hash)
+	for range blocks {
+		p.ours.Call("generateblock", nil, p.payee, []string{})
+	}
+	p.mustFollow()
 }
 
 // pay gives lnd so many units out of the first block's subsidy and returns the
 // transaction, which waits in our mempool.
 func (p *purse) pay(units int64) string {
 	p.t.Helper()
+	const feeUnits = 10_000
 	var asked struct{ Address string }
 	p.theirs.call(&asked, "newaddress", "p2tr")
 	to, err := address.DecodeAddress(asked.Address, &chaincfg.RegressionNetParams)
@@ -138,27 +161,80 @@ func (p *purse) pay(units int64) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var hash, raw string
+	var hash string
+	var block struct{ Tx []string }
 	p.ours.Call("getblockhash", &hash, 1)
-	p.ours.Call("getblock", &raw, hash, 0)
-	bytes, err := hex.DecodeString(raw)
+	p.ours.Call("getblock", &block, hash)
+	coinbase, err := chainhash.NewHashFromStr(block.Tx[0])
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	block, err := state.DecodeBlock(bytes)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	tx := spendAnyone(wire.OutPoint{Hash: block.Txids[0]}, 50*params.UnitsPerCoin-units-10_000, p.script)
-	tx.Msg.AddTxOut(wire.NewTxOut(units, script))
-	tx = state.NewTx(tx.Msg)
+	msg := spendAnyone(wire.OutPoint{Hash: *coinbase}, 50*params.UnitsPerCoin-units-feeUnits, p.script).Msg
+	msg.AddTxOut(wire.NewTxOut(units, script))
 	var txid string
-	p.ours.Call("sendrawtransaction", &txid, hex.EncodeToString(tx.Raw))
+	p.ours.Call("sendrawtransaction", &txid, hex.EncodeToString(state.NewTx(msg).Raw))
 	return txid
 }
 
-// send has lnd pay us, and returns the transaction as it reaches our mempool,
-// with its fee.
-func (p *purse) send(units int64) (tx *wire.MsgTx, feeUnits int64) {
-	return nil, 0
+// send has lnd pay us so many units, waits for the transaction in our mempool
+// and gives its fee.
+func (p *purse) send(units int64) (txid string, feeUnits int64) {
+	p.t.Helper()
+	var sent struct{ Txid string }
+	p.theirs.call(&sent, "sendcoins", "--addr="+p.payee, "--amt="+strconv.FormatInt(units, 10), "--sat_per_vbyte=7")
+	var entry struct {
+		VSize int64
+		Fees  struct{ Base json.Number }
+	}
+	p.ours.Wait(patience, "has lnd's transaction in the mempool", func() bool {
+		return p.ours.Try("getmempoolentry", []any{sent.Txid}, &entry) == nil
+	})
+	fee, err := strconv.ParseInt(strings.Replace(entry.Fees.Base.String(), ".", "", 1), 10, 64)
+	if err != nil || fee < 7*entry.VSize || fee > 8*entry.VSize {
+		p.t.Fatalf("lnd pays %s for %d virtual bytes at 7 a byte (%v)", entry.Fees.Base, entry.VSize, err)
+	}
+	return sent.Txid, fee
+}
+
+// mustBePaid looks for so many units to us in an unspent output of a mined
+// transaction.
+func (p *purse) mustBePaid(txid string, units int64) {
+	p.t.Helper()
+	for n := range 2 {
+		var coin *struct {
+			Value        json.Number
+			ScriptPubKey struct{ Hex string }
+		}
+		p.ours.Call("gettxout", &coin, txid, n, false)
+		if coin != nil && coin.ScriptPubKey.Hex == hex.EncodeToString(p.script) &&
+			strings.Replace(coin.Value.String(), ".", "", 1) == strconv.FormatInt(units, 10) {
+			return
+		}
+	}
+	p.t.Fatalf("%s does not pay us %d", txid, units)
+}
+
+// mustHaveDepths waits until lnd gives these transactions these confirmations.
+func (p *purse) mustHaveDepths(want map[string]int32) {
+	p.t.Helper()
+	got := map[string]int32{}
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("lnd's transactions and their depth: %v, wanted %v", got, want)
+		}
+	}()
+	p.theirs.wait("gives each transaction its confirmations", func() bool {
+		var list struct {
+			Transactions []struct {
+				Hash  string `json:"tx_hash"`
+				Depth int32  `json:"num_confirmations"`
+			}
+		}
+		p.theirs.call(&list, "listchaintxns")
+		clear(got)
+		for _, tx := range list.Transactions {
+			got[tx.Hash] = tx.Depth
+		}
+		return maps.Equal(got, want)
+	})
 }
