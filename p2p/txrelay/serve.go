@@ -8,9 +8,11 @@ import (
 	"granary/state"
 )
 
-// maxWanted bounds what a peer asks for and has not been given yet. Nodes ask
-// for a thousand at a time, and their next message waits until these are served.
-const maxWanted = 10_000
+// maxWanted bounds what a peer asks for and has not been given yet; from
+// heldWanted on its next message waits until it is. Nodes do not ask for so much.
+// They may both ask at the same time, and each must read what it asked for
+// before the other gets on.
+const maxWanted, heldWanted = 10_000, 5_000
 
 // receiveGetData notes the transactions that a peer asks for.
 func (r *Relay) receiveGetData(l *link, items []message.Item) {
@@ -28,7 +30,7 @@ func (r *Relay) receiveGetData(l *link, items []message.Item) {
 		l.wanted = append(l.wanted, item)
 	}
 	r.serve(l)
-	if holder, ok := l.Peer.(peer.Holder); ok && len(l.wanted) > 0 && l.release == nil {
+	if holder, ok := l.Peer.(peer.Holder); ok && len(l.wanted) > heldWanted && l.release == nil {
 		l.release = holder.Hold()
 	}
 }
