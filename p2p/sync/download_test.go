@@ -307,3 +307,41 @@ func TestGetBlockFromPeer(t *testing.T) {
 		t.Error("the peer was not asked once")
 	}
 }
+
+// Blocks that nobody asked for, of witnesses that take many times their bytes:
+// while the engine is busy a few are kept, not two of every peer, and what was
+// not kept is asked for.
+func TestUnrequestedFlood(t *testing.T) {
+	n := newNode(t)
+	slow := &slowIntake{syncIntake: syncIntake{n.engine}}
+	n.m.Intake = slow
+	fat := func(name string) *state.Block {
+		return makeBlock(draft{parent: genesis(), height: 1, name: name, mess: func(msg *wire.MsgBlock) {
+			msg.Transactions[0].TxIn[0].Witness = make(wire.TxWitness, 1_000_000)
+		}})
+	}
+	var last *fakePeer
+	blocks := []*state.Block{}
+	for i := range 10 {
+		last = n.connect(peer.Inbound)
+		last.sent = nil
+		blocks = append(blocks, fat(string(rune('a'+i))))
+		n.receive(last, &message.Block{Block: blocks[i]})
+	}
+	if kept := len(slow.waiting); kept > 3 || kept == 0 {
+		t.Fatalf("%d blocks of %d bytes are kept", kept, costOf(blocks[0]))
+	}
+	if n.m.byID[last.id].unknown != blocks[9].Hash || last.ended != "" {
+		t.Fatal("it was not noted that the last has a block")
+	}
+	slow.release()
+	n.drain()
+	if n.m.intake.cost != 0 || n.m.intake.surplus != 0 {
+		t.Fatalf("%+v is left", n.m.intake)
+	}
+	honest := branch("honest", genesis(), 0, 1)[0]
+	n.receive(n.connect(peer.Inbound), &message.Block{Block: honest})
+	slow.release()
+	n.drain()
+	n.mustTip(honest)
+}

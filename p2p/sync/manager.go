@@ -92,11 +92,14 @@ type Manager struct {
 	flights     map[chainhash.Hash][]*flight // blocks asked for, the first asked first
 	flightCount int
 	pending     map[chainhash.Hash]int // blocks at the engine, not judged yet
-	intake      struct{ bytes, averageBytes int64 }
-	frontier    *state.Header // all blocks up to here are there or at the engine
-	starved     bool          // somebody had room and was given nothing
-	unsaid      int           // judged since the last look at starved peers
-	sources     map[chainhash.Hash]source
+	intake      struct {
+		bytes, averageBytes int64
+		cost, surplus       int64 // memory: of all, and of what nobody asked for
+	}
+	frontier *state.Header // all blocks up to here are there or at the engine
+	starved  bool          // somebody had room and was given nothing
+	unsaid   int           // judged since the last look at starved peers
+	sources  map[chainhash.Hash]source
 
 	tip          *state.Header // the last that was announced, or where we began
 	tipAt        time.Time     // when it moved

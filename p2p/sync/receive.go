@@ -14,7 +14,25 @@ const (
 	aheadMax = params.MinBlocksToKeep
 	// surplusMax blocks that nobody asked for may be at the engine, of one peer.
 	surplusMax = 2
+	// surplusBytesMax of memory is for blocks that nobody asked for, of all
+	// peers; one always fits.
+	surplusBytesMax = 64 << 20
+	// What a decoded block takes beside its bytes.
+	txCost, inputCost, outputCost, witnessCost = 250, 136, 48, 24
 )
+
+// costOf is what a decoded block takes in memory: up to 25 times its bytes,
+// where a witness is of empty items.
+func costOf(b *state.Block) int64 {
+	cost := int64(len(b.Raw))
+	for _, tx := range b.Msg.Transactions {
+		cost += txCost + int64(len(tx.TxOut))*outputCost + int64(len(tx.TxIn))*inputCost
+		for _, in := range tx.TxIn {
+			cost += int64(len(in.Witness)) * witnessCost
+		}
+	}
+	return cost
+}
 
 // onBlock takes a whole block from r. Only r's own request ends here: another
 // peer's ends when the bytes have been judged.
@@ -49,6 +67,10 @@ func (m *Manager) welcome(r *remote, b *state.Block) bool {
 		return false
 	case m.pending[b.Hash] > 0, r.surplus >= surplusMax:
 		return false
+	case m.intake.surplus > 0 && m.intake.surplus+costOf(b) > surplusBytesMax:
+		m.announced(r, b.Hash)
+		m.askHeaders(r, locatorOf(m.Chain.BestHeader())) // it is asked for when its turn comes
+		return false
 	}
 	if h := m.Chain.Header(b.Hash); h != nil && m.have(h) {
 		r.knows(h)
@@ -57,28 +79,37 @@ func (m *Manager) welcome(r *remote, b *state.Block) bool {
 	return true
 }
 
+// costFactor is how much more memory than bytes usual blocks take at most.
+const costFactor = 6
+
 // submit hands a block to the engine.
 func (m *Manager) submit(r *remote, b *state.Block, asked, compact bool) {
-	bytes := int64(len(b.Raw))
+	bytes, cost := int64(len(b.Raw)), costOf(b)
 	m.pending[b.Hash]++
 	m.intake.bytes += bytes
+	m.intake.cost += cost
 	if !asked {
 		r.surplus++
+		m.intake.surplus += cost
 	}
 	if len(m.sources) >= 4*windowBlocks {
 		clear(m.sources) // branches that were never connected
 	}
 	m.sources[b.Hash] = source{r.id, compact}
 	release := func() {}
-	if !m.catching.Load() { // a download must not wait for each block
+	// A download must not wait for each block, but for what takes many times
+	// the memory of a usual one.
+	if !m.catching.Load() || m.intake.cost > costFactor*m.BudgetBytes {
 		release = r.hold()
 	}
 	m.Intake.Submit(b, func(isNew bool, err error) {
 		m.Post(func() {
 			defer release()
 			m.landed(b.Hash, bytes)
+			m.intake.cost -= cost
 			if !asked {
 				r.surplus--
+				m.intake.surplus -= cost
 			}
 			m.judged(r, &b.Msg.Header, b.Hash, compact, isNew, err)
 		})
