@@ -217,7 +217,7 @@ func (g *Gossip) take(t *talker, told []message.Address) {
 	// In random order: where tokens run out, chance and not the sender
 	// decides who is heard.
 	for _, i := range g.permute(len(told)) {
-		if t.tokens < 1000 && !t.p.Facts().NoBan {
+		if t.tokens < 1000 && !t.p.Facts().AnyAddr && !t.p.Facts().NoBan {
 			t.limited++
 			continue
 		}

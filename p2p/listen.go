@@ -18,7 +18,7 @@ const inboundSpare = 32
 // listen opens the addresses.
 func (n *Network) listen() error {
 	for _, bind := range n.o.Listen {
-		l, err := net.Listen("tcp", bind.Address)
+		l, err := net.Listen(family(bind.Address), bind.Address)
 		if err != nil && !errors.Is(err, syscall.EADDRINUSE) && len(n.o.Listen) > 1 && isAny6(bind.Address) {
 			n.o.Log.Debug("no IPv6 here", "err", err)
 			continue
@@ -37,6 +37,18 @@ func (n *Network) listen() error {
 		return fmt.Errorf("unable to bind to %s on this computer: choose another --port or --bind (%w)", bind.Address, err)
 	}
 	return nil
+}
+
+// family keeps an address to its own protocol: "every IPv4 address" would take
+// the IPv6 ones too, which have a listener of their own.
+func family(address string) string {
+	switch at, err := netip.ParseAddrPort(address); {
+	case err != nil:
+		return "tcp"
+	case at.Addr().Is4():
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 // isAny6 reports whether address is an IPv6 one that a machine may lack.

@@ -271,6 +271,28 @@ func TestListenersInUse(t *testing.T) {
 	}
 }
 
+// Every IPv4 and every IPv6 address of a machine, on one port: two listeners.
+func TestListensOnEveryAddress(t *testing.T) {
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close() //nolint:errcheck // only its port was wanted
+	six, err := net.Listen("tcp6", "[::]:0")
+	if err != nil {
+		t.Skip("skipped: there is no IPv6 here")
+	}
+	six.Close() //nolint:errcheck // only asked whether it can be
+	w := makeWorld(t, func(o *Options) { o.Listen = []Bind{{Address: "0.0.0.0:" + port}, {Address: "[::]:" + port}} })
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if listening := w.ListenAddresses(); len(listening) != 2 {
+		t.Errorf("listens on %v", listening)
+	}
+}
+
 func TestSplitAddress(t *testing.T) {
 	for name, want := range map[string]string{
 		"1.2.3.4": "1.2.3.4|7", "1.2.3.4:9": "1.2.3.4|9", "::1": "::1|7", "[::1]": "::1|7", "[::1]:9": "::1|9", "host": "host|7", "host.name:1": "host.name|1",

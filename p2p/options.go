@@ -35,6 +35,7 @@ const (
 type Permissions struct {
 	Net                         netip.Prefix
 	NoBan, Download, ForceRelay bool
+	SendTxs, MemPool, Addr      bool // see peer.Facts
 }
 
 // Bind is an address to listen on, with what is granted to whoever comes in

@@ -122,6 +122,7 @@ func (n *Network) linkOptions(s *slot) peer.LinkOptions {
 	o := peer.LinkOptions{
 		Kind: s.kind, Addr: s.name, IP: s.at.Addr(), NetGroup: s.group,
 		NoBan: s.perms.NoBan, Download: s.perms.Download, ForceRelay: s.perms.ForceRelay,
+		SendTxs: s.perms.SendTxs, MemPool: s.perms.MemPool, AnyAddr: s.perms.Addr,
 		Self: n.o.Self, Discourage: n.discourage, HandshakeTimeout: n.o.HandshakeTimeout, Log: n.o.Log,
 	}
 	switch s.kind {
@@ -151,5 +152,6 @@ func (n *Network) permissions(ip netip.Addr) (p Permissions) {
 
 func (p Permissions) with(w Permissions) Permissions {
 	p.NoBan, p.Download, p.ForceRelay = p.NoBan || w.NoBan, p.Download || w.Download, p.ForceRelay || w.ForceRelay
+	p.SendTxs, p.MemPool, p.Addr = p.SendTxs || w.SendTxs, p.MemPool || w.MemPool, p.Addr || w.Addr
 	return p
 }

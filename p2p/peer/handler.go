@@ -41,6 +41,9 @@ type Facts struct {
 	// Permissions of whitelisted and manual peers: never evicted, never
 	// discouraged (noban), may download beyond the upload target.
 	NoBan, Download, ForceRelay bool
+	// SendTxs may send transactions to a node of blocks only (relay), MemPool
+	// may list the mempool, AnyAddr may send addresses at any rate (addr).
+	SendTxs, MemPool, AnyAddr bool
 }
 
 // Outbound reports whether we opened the link.

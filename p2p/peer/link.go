@@ -49,8 +49,9 @@ type LinkOptions struct {
 	Addr     string // host:port, as dialled or as accepted
 	IP       netip.Addr
 	NetGroup string
-	// NoBan, Download and ForceRelay are the permissions in Facts.
+	// The permissions in Facts.
 	NoBan, Download, ForceRelay bool
+	SendTxs, MemPool, AnyAddr   bool
 	// Self is asked once, when the version message is sent.
 	Self func() Self
 	// Wants judges what the peer serves; nil takes everybody.
@@ -108,6 +109,7 @@ func NewLink(loop *Loop, conn *transport.Conn, opt LinkOptions) *Link {
 	l.facts.Store(&Facts{
 		Kind: opt.Kind, Addr: opt.Addr, IP: opt.IP, NetGroup: opt.NetGroup, Since: now,
 		Transport: conn.Version(), NoBan: opt.NoBan, Download: opt.Download, ForceRelay: opt.ForceRelay,
+		SendTxs: opt.SendTxs, MemPool: opt.MemPool, AnyAddr: opt.AnyAddr,
 	})
 	l.live.lastReceived, l.live.lastSent = now, now
 	return l

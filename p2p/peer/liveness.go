@@ -50,6 +50,7 @@ func (l *Link) look(now time.Time) (reason error, pingNow bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := &l.live
+	overdue := now.Sub(l.facts.Load().Since) > l.opt.HandshakeTimeout
 	if received := l.conn.ReadBytes(); received != v.received {
 		v.received, v.lastReceived = received, now
 	}
@@ -57,11 +58,11 @@ func (l *Link) look(now time.Time) (reason error, pingNow bool) {
 		v.sent, v.lastSent = sent, now
 	}
 	switch {
-	case !v.ready:
-		if now.Sub(l.facts.Load().Since) > l.opt.HandshakeTimeout {
-			return errHandshake, false
-		}
+	case !v.ready && !overdue:
 		return nil, false
+	case !v.ready:
+		return errHandshake, false
+	case !overdue: // silence is judged once a handshake's time is over, as in Core
 	case now.Sub(v.lastReceived) > InactivityTimeout:
 		return errSilent, false
 	case now.Sub(v.lastSent) > InactivityTimeout:

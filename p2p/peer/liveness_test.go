@@ -85,3 +85,20 @@ func (s *slowConn) Write(b []byte) (n int, err error) {
 	}
 	return n, nil
 }
+
+// TestLongHandshakeTimeSparesTheSilent: silence is judged only after the time
+// that a handshake may take, so that a test can jump with its clock.
+func TestLongHandshakeTimeSparesTheSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, peer, result := meet(t, Inbound, func(o *LinkOptions) { o.HandshakeTimeout = 48 * time.Hour })
+		peer.send(hello(), &message.VerAck{})
+		select {
+		case err := <-result:
+			t.Errorf("ended: %v", err)
+		case <-time.After(47 * time.Hour):
+		}
+		if err := <-result; !errors.Is(err, errSilent) {
+			t.Error(err)
+		}
+	})
+}

@@ -113,8 +113,8 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
-// TestInvFlood: a peer's announcements are bounded, and those of others are
-// not in their way.
+// TestInvFlood (InvDoS, CVE-2018-17145): a peer's announcements are bounded,
+// and those of others are not in their way.
 func TestInvFlood(t *testing.T) {
 	w := newWorld(t, nil)
 	flood, honest := w.connect(peer.Inbound, nil), w.connect(peer.Inbound, nil)

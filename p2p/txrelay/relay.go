@@ -165,7 +165,7 @@ func (r *Relay) Connected(p peer.Peer) {
 	l := &link{
 		Peer: p, facts: f,
 		told:      f.Relay && f.Kind != peer.BlockRelay && f.Kind != peer.Feeler,
-		heard:     f.Kind != peer.BlockRelay && f.Kind != peer.Feeler && (!r.BlocksOnly || f.ForceRelay),
+		heard:     f.Kind != peer.BlockRelay && f.Kind != peer.Feeler && (!r.BlocksOnly || f.ForceRelay || f.SendTxs),
 		preferred: (f.Outbound() || f.NoBan) && f.Kind != peer.AddrFetch,
 		known:     newRecent(rememberedKnown, r.Rand),
 		couldKnow: r.items.last,
