@@ -42,7 +42,7 @@ func LoadCore(args []string) (*CoreRun, error) {
 		return &CoreRun{Version: true}, nil
 	}
 	settings := defaults()
-	settings.Web, settings.PIDFile = false, corePIDFile
+	settings.Web, settings.PIDFile, settings.LikeCore = false, corePIDFile, true
 	path, err := c.readFiles(&settings)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"granary/params"
 )
 
 // applyTo sets what the table knows, then the few options that mean something
@@ -46,9 +49,25 @@ func (c *coreSettings) applyOption(s *Settings, option *Option) error {
 		case option.kind == kindInt && value == "":
 			value = "0"
 		}
+		if err := coreBounds(option.Name, value); err != nil {
+			return err
+		}
 		if err := option.set(s, value); err != nil {
 			return fmt.Errorf("-%s %w", option.Name, err)
 		}
+	}
+	return nil
+}
+
+// coreBounds refuses in Core's words what scripts are known to try.
+func coreBounds(name, value string) error {
+	n, err := strconv.Atoi(value)
+	switch {
+	case err != nil:
+	case name == "prune" && n < 0:
+		return inCore("Prune cannot be configured with a negative value.")
+	case name == "prune" && n > 1 && n < params.MinPruneTargetMiB:
+		return inCore("Prune configured below the minimum of %d MiB.  Please use a higher number.", params.MinPruneTargetMiB)
 	}
 	return nil
 }

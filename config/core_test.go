@@ -124,7 +124,14 @@ func TestCoreRefusals(t *testing.T) {
 		{"rpcpassword=a#b", []string{"-regtest"}, "using # in rpcpassword can be ambiguous"},
 		{"", []string{"-regtest", "-conf=none.conf"}, "none.conf\" could not be opened."},
 		{"regtest=1\nincludeconf=none.conf", nil, "Failed to include configuration file none.conf"},
-		{"", []string{"-regtest", "-prune=100"}, "-prune \"100\" is not"},
+		{"", []string{"-regtest", "-prune=100"}, "Prune configured below the minimum of 550 MiB.  Please use a higher number."},
+		{"", []string{"-regtest", "-prune=-1"}, "Prune cannot be configured with a negative value."},
+		{"", []string{"-regtest", "-prune=1", "-txindex"}, "Prune mode is incompatible with -txindex."},
+		{"", []string{"-regtest", "-testactivationheight=segwit"}, "Invalid format (segwit) for -testactivationheight=name@height."},
+		{"", []string{"-regtest", "-testactivationheight=segwit@x"}, "Invalid height value (segwit@x)"},
+		{"", []string{"-regtest", "-testactivationheight=moon@1"}, "Invalid name (moon@1)"},
+		{"", []string{"-testactivationheight=segwit@1"}, "regtest only"},
+		{"", []string{"-regtest", "-whitelist=king@127.0.0.1"}, "Invalid P2P permission: 'king'"},
 	} {
 		_, err := config.LoadCore(append([]string{"-datadir=" + coreDir(t, test.conf)}, test.args...))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -134,6 +141,36 @@ func TestCoreRefusals(t *testing.T) {
 	_, err := config.LoadCore([]string{"-datadir=/nowhere/at/all"})
 	if err == nil || err.Error() != `Specified data directory "/nowhere/at/all" does not exist.` {
 		t.Error(err)
+	}
+}
+
+// TestCoreTests takes what Bitcoin Core's functional tests write into
+// bitcoin.conf and onto the command line of every node.
+func TestCoreTests(t *testing.T) {
+	dir := coreDir(t, "regtest=1\n[regtest]\nport=11000\nrpcport=16000\nrpcdoccheck=1\nfallbackfee=0.0002\nserver=1\nkeypool=1\n"+
+		"discover=0\ndnsseed=0\nfixedseeds=0\nlistenonion=0\npeertimeout=999999999\nprinttoconsole=0\nupnp=0\nnatpmp=0\n"+
+		"shrinkdebugfile=0\nunsafesqlitesync=1\nbind=127.0.0.1\n")
+	run, err := config.LoadCore([]string{
+		"-datadir=" + dir, "-logtimemicros", "-debug", "-debugexclude=libevent", "-debugexclude=leveldb", "-debugexclude=rand",
+		"-uacomment=testnode0", "-logthreadnames", "-logsourcelocations", "-loglevel=trace", "-v2transport=0",
+		"-bind=0.0.0.0:11000", "-bind=127.0.0.1:11001=onion", "-disablewallet", "-testactivationheight=csv@432",
+		"-rpcwhitelist=a:uptime", "-rpcwhitelistdefault=0", "-stopatheight=7", "-whitelist=127.0.0.1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := run.Config
+	if len(c.Warnings) > 0 {
+		t.Errorf("warnings %q", c.Warnings)
+	}
+	if !c.Store().CoreNames || c.Net.CSVHeight != 432 || c.StopAtHeight != 7 || c.P2P().HandshakeTimeout.Seconds() != 999999999 {
+		t.Errorf("%+v", c.Settings)
+	}
+	if o := c.RPC(); len(o.Whitelist) != 1 || o.WhitelistDefault == nil || *o.WhitelistDefault {
+		t.Errorf("whitelist %+v", o)
+	}
+	if w := c.P2P().Whitelist[0]; !w.NoBan || !w.SendTxs || !w.MemPool || !w.Download || w.ForceRelay || w.Addr {
+		t.Errorf("rights %+v", w)
 	}
 }
 

@@ -114,7 +114,7 @@ func (c *Config) UserAgent(base string) string {
 	if len(c.UAComment) == 0 {
 		return base
 	}
-	return strings.TrimSuffix(base, ")/") + "; " + strings.Join(c.UAComment, "; ") + ")/"
+	return strings.TrimSuffix(base, "/") + "(" + strings.Join(c.UAComment, "; ") + ")/"
 }
 
 func parseExternal(text string) (netip.AddrPort, error) {
@@ -136,13 +136,15 @@ func checkExternal(text string) error {
 // rights are Core's words for what a peer may; those that mean nothing here are
 // taken and forgotten.
 var rights = map[string]func(*p2p.Permissions){
-	"noban":       func(p *p2p.Permissions) { p.NoBan, p.Download = true, true },
-	"download":    func(p *p2p.Permissions) { p.Download = true },
-	"forcerelay":  func(p *p2p.Permissions) { p.ForceRelay = true },
-	"all":         func(p *p2p.Permissions) { p.NoBan, p.Download, p.ForceRelay = true, true, true },
-	"relay":       func(*p2p.Permissions) {},
-	"mempool":     func(*p2p.Permissions) {},
-	"addr":        func(*p2p.Permissions) {},
+	"noban":      func(p *p2p.Permissions) { p.NoBan, p.Download = true, true },
+	"download":   func(p *p2p.Permissions) { p.Download = true },
+	"forcerelay": func(p *p2p.Permissions) { p.ForceRelay, p.SendTxs = true, true },
+	"relay":      func(p *p2p.Permissions) { p.SendTxs = true },
+	"mempool":    func(p *p2p.Permissions) { p.MemPool = true },
+	"addr":       func(p *p2p.Permissions) { p.Addr = true },
+	"all": func(p *p2p.Permissions) {
+		p.NoBan, p.Download, p.ForceRelay, p.SendTxs, p.MemPool, p.Addr = true, true, true, true, true, true
+	},
 	"bloomfilter": func(*p2p.Permissions) {},
 	"bf":          func(*p2p.Permissions) {},
 	"in":          func(*p2p.Permissions) {},
@@ -153,7 +155,7 @@ var rights = map[string]func(*p2p.Permissions){
 func splitRights(text string) (p p2p.Permissions, rest string, err error) {
 	words, rest, named := strings.Cut(text, "@")
 	if !named {
-		words, rest = "noban", text
+		words, rest = "noban,relay,mempool,download", text
 	}
 	for word := range strings.SplitSeq(words, ",") {
 		if word == "" {
@@ -161,7 +163,7 @@ func splitRights(text string) (p p2p.Permissions, rest string, err error) {
 		}
 		grant := rights[word]
 		if grant == nil {
-			return p, "", fmt.Errorf("%q is not a right: use noban, download, forcerelay, relay or all", word)
+			return p, "", inCore("Invalid P2P permission: '%s'", word)
 		}
 		grant(&p)
 	}

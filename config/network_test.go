@@ -75,7 +75,7 @@ func TestRightsAndNetworks(t *testing.T) {
 
 func TestNameWithRemarks(t *testing.T) {
 	c := mustRead(t, "", nil, "--uacomment=testnode0", "--uacomment=x")
-	if got := c.UserAgent("/Satoshi:28.1.0(granary:1)/"); got != "/Satoshi:28.1.0(granary:1; testnode0; x)/" {
+	if got := c.UserAgent("/Satoshi:28.1.0/granary:1/"); got != "/Satoshi:28.1.0/granary:1(testnode0; x)/" {
 		t.Errorf("the name is %s", got)
 	}
 }
@@ -109,7 +109,7 @@ func TestNotifiersByTopic(t *testing.T) {
 func TestNetworkRefusals(t *testing.T) {
 	for arg, want := range map[string]string{
 		"--addnode=a:b:c": "not of the form", "--connect=": "not of the form", "--onlynet=onion": "no proxies",
-		"--whitelist=king@1.2.3.4": "not a right", "--whitelist=noban@x": "not an address", "--externalip=x": "not an address",
+		"--whitelist=king@1.2.3.4": "Invalid P2P permission", "--whitelist=noban@x": "not an address", "--externalip=x": "not an address",
 		"--uacomment=a/b": "unsafe", "--maxuploadtarget=5x": "not a number of bytes", "--minrelaytxfee=-1": "Invalid amount",
 		"--minrelaytxfee=0.000000001": "Invalid amount", "--minimumchainwork=xyz": "not hex", "--peerblockfilters": "without -blockfilterindex",
 		"--acceptstalefeeestimates": "not supported on main", "--maxuploadtarget=99999999999999T": "not a number of bytes",

@@ -43,7 +43,7 @@ func (c *Config) CharterID() params.CharterID {
 func (c *Config) Store() store.Options {
 	return store.Options{
 		Dir: c.NetDir, Net: c.Net, CharterID: c.CharterID(),
-		CacheBytes: int64(c.DBCacheMiB) << 20, Reindex: c.Reindex,
+		CacheBytes: int64(c.DBCacheMiB) << 20, Reindex: c.Reindex, CoreNames: c.LikeCore,
 	}
 }
 
@@ -95,7 +95,7 @@ func (c *Config) GoodsIndexOptions() goods.Options {
 func (c *Config) RPC() rpc.Options {
 	options := rpc.Options{
 		Net: c.Net, User: c.RPCUser, Password: c.RPCPassword, Auth: c.RPCAuth, AllowIPs: c.RPCAllowIP,
-		LogPath: c.DebugLogFile,
+		LogPath: c.DebugLogFile, Whitelist: c.RPCWhitelist, WhitelistDefault: c.RPCWhitelistDefault,
 	}
 	if c.RPCPassword == "" {
 		options.CookiePath = c.RPCCookieFile

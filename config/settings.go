@@ -32,6 +32,8 @@ type Settings struct {
 	Server, REST                    bool
 	RPCPort                         int // 0: the network's
 	RPCBind, RPCAllowIP, RPCAuth    []string
+	RPCWhitelist                    []string
+	RPCWhitelistDefault             *bool // nil: not said
 	RPCUser, RPCPassword            string
 	RPCCookieFile                   string
 	Metrics                         bool
@@ -56,6 +58,13 @@ type Settings struct {
 
 	listenGiven bool // a person said listen
 	zmqTopics   map[string]*zmqTopic
+
+	StopAtHeight                               int
+	BlockNotify, StartupNotify, ShutdownNotify string
+	TestActivationHeight                       []string
+
+	// LikeCore: names of folders and the words of errors are Bitcoin Core's.
+	LikeCore bool
 
 	networks []string // every way the network was named
 }
@@ -114,6 +123,8 @@ func (c *Config) conflicts() error {
 	switch {
 	case (c.RPCUser == "") != (c.RPCPassword == ""):
 		return errors.New("rpcuser and rpcpassword go together: give both or neither (then the cookie file is used)")
+	case c.LikeCore && c.PruneMiB > 0 && c.TxIndex:
+		return inCore("Prune mode is incompatible with -txindex.")
 	case c.PruneMiB > 0 && c.TxIndex:
 		return errors.New("prune and txindex exclude each other: the index needs every block; drop one of them")
 	case c.PeerBlockFilters && !c.BlockFilterIndex:
@@ -147,7 +158,10 @@ func (c *Config) resolveNetwork() error {
 			return fmt.Errorf("signetchallenge %q is not hex", c.SignetChallenge)
 		}
 	}
-	c.Net, err = params.NetworkByName(name, challenge)
+	if c.Net, err = params.NetworkByName(name, challenge); err != nil {
+		return err
+	}
+	c.Net, err = moveActivations(c.Net, c.TestActivationHeight)
 	return err
 }
 

@@ -127,7 +127,21 @@ func storageRows() []Option {
 }
 
 func checkingRows() []Option {
+	command := func(name, help string, field func(*Settings) *string) Option {
+		return Option{Name: name, Group: "Checking", Arg: "COMMAND", Default: "none", kind: kindText, Help: help, set: setText(field)}
+	}
 	return []Option{
+		{
+			Name: "stopatheight", Group: "Checking", Arg: "HEIGHT", Default: "0", kind: kindInt,
+			Help: "Stop once the chain has this height; 0 goes on", set: setInt(0, 1<<31-1, func(s *Settings) *int { return &s.StopAtHeight }),
+		},
+		{
+			Name: "testactivationheight", Group: "Checking", Arg: "NAME@HEIGHT", Default: "none", kind: kindList,
+			Help: "Height from which segwit, bip34, dersig, cltv or csv holds; regtest only", set: addText(func(s *Settings) *[]string { return &s.TestActivationHeight }),
+		},
+		command("blocknotify", "Shell command for every block that joins the chain, %s being its hash", func(s *Settings) *string { return &s.BlockNotify }),
+		command("startupnotify", "Shell command once the node is up", func(s *Settings) *string { return &s.StartupNotify }),
+		command("shutdownnotify", "Shell command when the node stops", func(s *Settings) *string { return &s.ShutdownNotify }),
 		{
 			Name: "par", Group: "Checking", Arg: "N", Default: "0", kind: kindInt,
 			Help: "Threads that check scripts; 0 is one per core, -N leaves N cores free", set: setInt(-1024, 1024, func(s *Settings) *int { return &s.Par }),
@@ -165,6 +179,19 @@ func rpcRows() []Option {
 		{
 			Name: "rpcauth", Group: "JSON-RPC", Arg: "USER:SALT$HASH", Default: "none", kind: kindList,
 			Help: "User with a salted password hash, as Bitcoin Core's rpcauth.py writes it", set: addText(func(s *Settings) *[]string { return &s.RPCAuth }),
+		},
+		{
+			Name: "rpcwhitelist", Group: "JSON-RPC", Arg: "USER:METHODS", Default: "none", kind: kindList,
+			Help: "Methods that a user may call, with commas; several for one user intersect", set: addText(func(s *Settings) *[]string { return &s.RPCWhitelist }),
+		},
+		{
+			Name: "rpcwhitelistdefault", Group: "JSON-RPC", Arg: "0|1", Default: "1 with rpcwhitelist", kind: kindText,
+			Help: "Let users without a rpcwhitelist call nothing",
+			set: func(s *Settings, value string) error {
+				on, err := parseBool(value)
+				s.RPCWhitelistDefault = &on
+				return err
+			},
 		},
 		{
 			Name: "rpccookiefile", Group: "JSON-RPC", Arg: "FILE", Default: ".cookie in the network's folder", kind: kindText,

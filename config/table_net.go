@@ -16,6 +16,10 @@ func networkRows() []Option {
 	return append(linkRows(), append(reachRows(), servingRows()...)...)
 }
 
+// maxTimeoutSeconds bounds a time-out. Tests that must never meet one give
+// 999999999, some 31 years.
+const maxTimeoutSeconds = 1 << 30
+
 // linkRows say whom the node talks to.
 func linkRows() []Option {
 	list := func(name, arg, help string, check func(string) error, field func(*Settings) *[]string) Option {
@@ -51,7 +55,7 @@ func linkRows() []Option {
 		},
 		{
 			Name: "peertimeout", Group: "Network", Arg: "SECONDS", Default: "60", kind: kindInt,
-			Help: "How long a peer may take to greet", set: setInt(1, 86_400, func(s *Settings) *int { return &s.PeerTimeoutSeconds }),
+			Help: "How long a peer may take to greet", set: setInt(1, maxTimeoutSeconds, func(s *Settings) *int { return &s.PeerTimeoutSeconds }),
 		},
 		list("uacomment", "TEXT", "Remark in the name that peers see", checkComment, func(s *Settings) *[]string { return &s.UAComment }),
 	}

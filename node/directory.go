@@ -24,7 +24,7 @@ const lockName = ".process.lock"
 // openDirectory makes the network's folder where it is missing and locks it
 // against a second process.
 func openDirectory(c *config.Config) (*directory, error) {
-	if err := os.MkdirAll(c.NetDir, 0o700); err != nil {
+	if err := makeNetDir(c); err != nil {
 		return nil, fmt.Errorf("cannot make the data directory: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(c.NetDir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
@@ -33,12 +33,25 @@ func openDirectory(c *config.Config) (*directory, error) {
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		closeErr := lock.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) && c.LikeCore {
+			return nil, fmt.Errorf("Cannot obtain a lock on directory %s. Bitcoin Core is probably already running.", c.NetDir) //nolint:staticcheck // Core's words
+		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("another granary process uses %s: stop it first (granary rpc stop), or choose another --datadir", c.NetDir)
 		}
 		return nil, errors.Join(fmt.Errorf("cannot lock the data directory %s: %w", c.NetDir, err), closeErr)
 	}
 	return &directory{lock: lock}, nil
+}
+
+// makeNetDir makes the network's folder; in Core mode a new one has the empty
+// folder for wallets that scripts expect.
+func makeNetDir(c *config.Config) error {
+	dir := c.NetDir
+	if _, err := os.Stat(dir); c.LikeCore && errors.Is(err, os.ErrNotExist) {
+		dir = filepath.Join(dir, "wallets")
+	}
+	return os.MkdirAll(dir, 0o700)
 }
 
 // writePID leaves the process id for scripts and service managers.

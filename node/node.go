@@ -182,6 +182,9 @@ func (n *Node) startServices(ctx context.Context) error {
 	if err := n.readyRPC(ctx); err != nil {
 		return err
 	}
+	if err := n.startOrders(ctx); err != nil {
+		return err
+	}
 	tip := n.Chain.Tip()
 	n.Log.Info("ready", "height", tip.Height, "tip", tip.Hash)
 	notifySystemd("READY=1\nSTATUS=Following the chain")

@@ -22,6 +22,7 @@ func (n *Node) startRPC() error {
 		return err
 	}
 	options := c.RPC()
+	options.UserAgent = c.UserAgent(rpc.UserAgent(n.options.Version))
 	options.Version, options.Stop, options.Log = n.options.Version, n.Stop, rateLimited(n.Log)
 	n.rpc, err = rpc.New(options)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -122,6 +123,47 @@ func TestStrangeBlockFilesAreRefused(t *testing.T) {
 		t.Error("not reindexing")
 	}
 	must(t, s.Close())
+}
+
+// TestCoreNames: a new directory takes Bitcoin Core's name of the state's
+// folder where that is asked for, an old one keeps its own, and Bitcoin Core's
+// own database is left alone.
+func TestCoreNames(t *testing.T) {
+	fs := vfs.NewMem()
+	o := testOptions(fs)
+	o.CoreNames = true
+	s, _ := mustOpen(t, o)
+	must(t, s.Close())
+	if _, err := fs.Stat(fs.PathJoin(o.Dir, "chainstate")); err != nil {
+		t.Error(err)
+	}
+	o.CoreNames = false
+	s, _ = mustOpen(t, o)
+	if s.stateDir != "chainstate" {
+		t.Errorf("%s beside a chainstate", s.stateDir)
+	}
+	must(t, s.Close())
+
+	o = testOptions(vfs.NewMem())
+	s, _ = mustOpen(t, o)
+	must(t, s.Close())
+	o.CoreNames = true
+	s, _ = mustOpen(t, o)
+	if s.stateDir != "state" {
+		t.Errorf("%s beside a state", s.stateDir)
+	}
+	must(t, s.Close())
+
+	o = testOptions(vfs.NewMem())
+	o.CoreNames = true
+	folder := o.FS.PathJoin(o.Dir, "chainstate")
+	must(t, o.FS.MkdirAll(folder, 0o700))
+	file, err := o.FS.Create(o.FS.PathJoin(folder, "CURRENT"), vfs.WriteCategoryUnspecified)
+	must(t, err)
+	must(t, file.Close())
+	if _, err := Open(o); err == nil || !strings.Contains(err.Error(), "Bitcoin Core's own database") {
+		t.Errorf("another program's database: %v", err)
+	}
 }
 
 // TestReindex builds the state again, with a damaged old one too, and through

@@ -22,13 +22,13 @@ const (
 // state takes its place if the old one has left it, and leftovers go.
 func (s *Store) settleStateDir() error {
 	fs := s.options.FS
-	if !s.exists(stateDir) && s.exists(newStateDir) {
-		if err := s.rename(newStateDir, stateDir); err != nil {
+	if !s.exists(s.stateDir) && s.exists(newStateDir) {
+		if err := s.rename(newStateDir, s.stateDir); err != nil {
 			return err
 		}
 	}
 	for _, leftover := range []string{newStateDir, oldStateDir, scratchDir} {
-		if s.exists(leftover) && s.exists(stateDir) {
+		if s.exists(leftover) && s.exists(s.stateDir) {
 			if err := fs.RemoveAll(s.path(leftover)); err != nil {
 				return err
 			}
@@ -60,22 +60,22 @@ func (s *Store) startOver() error {
 	if err := s.makeNewState(); err != nil {
 		return err
 	}
-	if s.exists(stateDir) {
-		if err := s.rename(stateDir, oldStateDir); err != nil {
+	if s.exists(s.stateDir) {
+		if err := s.rename(s.stateDir, oldStateDir); err != nil {
 			return kv.Explain(s.options.Dir, err)
 		}
 	}
-	if err := s.rename(newStateDir, stateDir); err != nil {
+	if err := s.rename(newStateDir, s.stateDir); err != nil {
 		return kv.Explain(s.options.Dir, err)
 	}
 	return kv.Explain(s.options.Dir, s.options.FS.RemoveAll(s.path(oldStateDir)))
 }
 
 func (s *Store) checkOldState() error {
-	if !s.exists(stateDir) {
+	if !s.exists(s.stateDir) {
 		return nil
 	}
-	db, err := s.openState(stateDir)
+	db, err := s.openState(s.stateDir)
 	if errors.Is(err, kv.ErrDamaged) {
 		s.log.Warn("the old state is damaged, reindex makes a new one", "error", err)
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -28,6 +29,7 @@ const FormatVersion = 2
 const (
 	blocksDir = "blocks"
 	stateDir  = "state"
+	coreState = "chainstate" // Bitcoin Core's name of the same folder
 	lockName  = ".lock"
 )
 
@@ -55,6 +57,10 @@ type Options struct {
 	// cannot go on; nil exits it with one line.
 	Fatal func(error)
 
+	// CoreNames gives a new data directory Bitcoin Core's folder names. An
+	// existing one keeps those it has.
+	CoreNames bool
+
 	// scratch: a state without block and undo files.
 	scratch bool
 	// fileBytes and keepBlocks stand in for the limits of params in tests.
@@ -69,6 +75,8 @@ type Store struct {
 	lock    io.Closer
 	db      *kv.DB
 	files   *blockfile.Folder // nil in a scratch store
+	// stateDir is the name of the state's folder.
+	stateDir string
 
 	coins *coins.Cache
 	goods sortedMap
@@ -160,6 +168,7 @@ func (s *Store) open() (err error) {
 	if s.lock, err = kv.Lock(o.FS, o.Dir, lockName); err != nil {
 		return err
 	}
+	s.stateDir = s.chooseStateDir()
 	if err := s.settleStateDir(); err != nil {
 		return kv.Explain(o.Dir, err)
 	}
@@ -176,13 +185,22 @@ func (s *Store) open() (err error) {
 			return err
 		}
 	}
-	if s.db, err = s.openState(stateDir); err != nil {
+	if s.db, err = s.openState(s.stateDir); err != nil {
 		return err
 	}
 	if err := s.loadMeta(); err != nil {
 		return err
 	}
 	return s.finishDeletions()
+}
+
+// chooseStateDir names the folder of the state: the one that is there, else
+// the one that the Options ask for.
+func (s *Store) chooseStateDir() string {
+	if s.exists(stateDir) || (!s.options.CoreNames && !s.exists(coreState)) {
+		return stateDir
+	}
+	return coreState
 }
 
 func (s *Store) openState(name string) (*kv.DB, error) {
@@ -200,7 +218,10 @@ func (s *Store) blocksPath() string { return s.path(blocksDir) }
 // are not its own: they may be another program's.
 func (s *Store) refuseStrangeFiles() error {
 	o := &s.options
-	if _, err := o.FS.Stat(s.path(stateDir)); err == nil || o.Reindex {
+	if names, err := o.FS.List(s.path(coreState)); err == nil && slices.Contains(names, "CURRENT") && s.stateDir == coreState {
+		return fmt.Errorf("%s holds Bitcoin Core's own database: choose another --datadir", s.path(coreState))
+	}
+	if _, err := o.FS.Stat(s.path(s.stateDir)); err == nil || o.Reindex {
 		return nil
 	}
 	names, err := o.FS.List(s.blocksPath())

@@ -21,6 +21,7 @@ type credentials struct {
 	// allowed are the methods of each user of a whitelist; nil where there
 	// is no whitelist at all.
 	allowed map[string][]string
+	closed  bool // to users without a whitelist
 }
 
 type plainUser struct{ sum [sha256.Size]byte } // of "user:password"
@@ -48,6 +49,10 @@ func newCredentials(o *Options, cookie string) (*credentials, error) {
 		}
 		c.salted = append(c.salted, user)
 	}
+	c.closed = len(o.Whitelist) > 0
+	if o.WhitelistDefault != nil {
+		c.closed = *o.WhitelistDefault
+	}
 	return c, c.addWhitelists(o.Whitelist)
 }
 
@@ -63,8 +68,7 @@ func parseRPCAuth(line string) (saltedUser, error) {
 }
 
 // addWhitelists reads "user:method,method" lines. As in Bitcoin Core several
-// lines for one user intersect, and with any whitelist the users without one
-// may call nothing.
+// lines for one user intersect.
 func (c *credentials) addWhitelists(lines []string) error {
 	for _, line := range lines {
 		user, list, _ := strings.Cut(line, ":")
@@ -85,7 +89,11 @@ func (c *credentials) addWhitelists(lines []string) error {
 
 // mayCall reports whether the whitelists leave the method to the user.
 func (c *credentials) mayCall(user, method string) bool {
-	return c.allowed == nil || slices.Contains(c.allowed[user], method)
+	methods, listed := c.allowed[user]
+	if !listed {
+		return !c.closed
+	}
+	return slices.Contains(methods, method)
 }
 
 // check verifies an Authorization header. Every credential is compared in

@@ -163,6 +163,22 @@ func TestRPCAuthAndWhitelist(t *testing.T) {
 	}
 }
 
+// TestWhitelistDefault: rpcwhitelistdefault says whether a user without a list
+// is shut out, whether or not there are lists.
+func TestWhitelistDefault(t *testing.T) {
+	for _, test := range []struct {
+		lists  []string
+		shut   bool
+		status int
+	}{{[]string{"alice:uptime"}, false, 500}, {nil, true, 403}} {
+		w := newDoor(t, Options{Auth: []string{rpcAuth("bob", "b2", "p2")}, Whitelist: test.lists, WhitelistDefault: &test.shut})
+		login := func(r *http.Request) { r.SetBasicAuth("bob", "p2") }
+		if got := w.post(`{"method":"uptime"}`, login); got.status != test.status {
+			t.Errorf("%+v: %d", test, got.status)
+		}
+	}
+}
+
 func TestBadOptionsAreOneLine(t *testing.T) {
 	for _, o := range []Options{
 		{User: "u"},

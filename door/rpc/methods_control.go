@@ -20,6 +20,7 @@ func controlMethods() []Method {
 		{
 			Name: "stop", Family: familyControl,
 			Summary: "Ends the program in good order.",
+			Params:  []Param{{Name: "wait", Type: Integer, Optional: true, Help: "How long to wait before the end, in milliseconds; for tests."}},
 			Result:  "A line of text; the program ends after it.",
 			run:     stop,
 		},
@@ -28,7 +29,7 @@ func controlMethods() []Method {
 			Summary: "Gives how long the program has been running.",
 			Result:  "Seconds.",
 			run: func(c *call) (any, error) {
-				return int64(time.Since(c.server.started) / time.Second), nil
+				return max(0, int64(c.server.now().Sub(c.server.started)/time.Second)), nil
 			},
 		},
 		{
@@ -80,9 +81,22 @@ func help(c *call) (any, error) {
 	return "help: unknown command: " + clip(name), nil
 }
 
+// maxStopWaitMs bounds the wait of stop.
+const maxStopWaitMs = 60_000
+
 func stop(c *call) (any, error) {
 	if c.server.opts.Stop == nil {
 		return nil, errorf(CodeMisc, "this node cannot be stopped from here")
+	}
+	wait, err := c.integer("wait", 0)
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
+		select {
+		case <-c.ctx.Done():
+		case <-time.After(time.Duration(min(wait, maxStopWaitMs)) * time.Millisecond):
+		}
 	}
 	// The answer must leave before the door closes: Close waits for it.
 	go c.server.opts.Stop()

@@ -62,7 +62,14 @@ func networkMethods() []Method {
 
 // UserAgent is the subversion in the form that clients of Bitcoin Core parse.
 func UserAgent(version string) string {
-	return "/Satoshi:" + coreVersionText + "(granary:" + version + ")/"
+	return "/Satoshi:" + coreVersionText + "/granary:" + version + "/"
+}
+
+func (o *Options) userAgent() string {
+	if o.UserAgent != "" {
+		return o.UserAgent
+	}
+	return UserAgent(o.Version)
 }
 
 type netJSON struct {
@@ -119,7 +126,7 @@ func getNetworkInfo(c *call) (any, error) {
 	}
 	return object{
 		{"version", coreVersion},
-		{"subversion", UserAgent(c.server.opts.Version)},
+		{"subversion", c.server.opts.userAgent()},
 		{"protocolversion", message.ProtocolVersion},
 		{"localservices", servicesHex(services)},
 		{"localservicesnames", serviceNames(services)},

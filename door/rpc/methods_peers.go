@@ -126,14 +126,20 @@ func peerJSON(p *p2p.PeerInfo, d PeerDetails) object {
 
 func permissionNames(f *peer.Facts) []string {
 	out := []string{}
-	if f.NoBan {
-		out = append(out, "noban")
-	}
-	if f.ForceRelay {
-		out = append(out, "forcerelay")
-	}
-	if f.Download || f.NoBan {
-		out = append(out, "download")
+	for _, right := range []struct {
+		has  bool
+		name string
+	}{
+		{f.NoBan, "noban"},
+		{f.ForceRelay, "forcerelay"},
+		{f.SendTxs || f.ForceRelay, "relay"},
+		{f.MemPool, "mempool"},
+		{f.Download || f.NoBan, "download"},
+		{f.AnyAddr, "addr"},
+	} {
+		if right.has {
+			out = append(out, right.name)
+		}
 	}
 	return out
 }

@@ -124,6 +124,9 @@ func mockScheduler(c *call) (any, error) {
 
 func echo(c *call) (any, error) {
 	args := c.args
+	if args[len(args)-1].text == "trigger_internal_bug" {
+		return nil, errorf(CodeMisc, "Internal bug detected: CHECK_NONFATAL is what a test asked for here")
+	}
 	for len(args) > 0 && args[len(args)-1].IsNull() {
 		args = args[:len(args)-1]
 	}

@@ -24,6 +24,8 @@ type Options struct {
 	Net *params.Network
 	// Version is the program's, without a leading v ("0.1").
 	Version string
+	// UserAgent is the name that peers see; empty: UserAgent of the version.
+	UserAgent string
 
 	// User and Password are rpcuser and rpcpassword, both or neither. Where
 	// they are empty and CookiePath is not, a fresh cookie is written there.
@@ -32,6 +34,9 @@ type Options struct {
 	// Auth are rpcauth lines (USER:SALT$HASH), Whitelist rpcwhitelist lines
 	// (USER:METHOD,METHOD), AllowIPs rpcallowip networks.
 	Auth, Whitelist, AllowIPs []string
+	// WhitelistDefault says whether users without a whitelist may call
+	// nothing; nil: where there is a whitelist.
+	WhitelistDefault *bool
 	// Hosts are names, beside localhost and addresses, that may stand in the
 	// Host header.
 	Hosts []string
@@ -81,6 +86,14 @@ type Server struct {
 	ctx    context.Context // ended by Close; every call's context ends with it
 	cancel context.CancelFunc
 	once   sync.Once
+}
+
+// now is the node's time, which setmocktime stops.
+func (s *Server) now() time.Time {
+	if services := s.services.Load(); services != nil && services.Clock != nil {
+		return services.Clock.Now()
+	}
+	return time.Now()
 }
 
 // New checks the options, writes the cookie file and makes a door that

@@ -246,7 +246,7 @@ func TestControl(t *testing.T) {
 	if text := w.text("help", `["nonsense"]`); text != "help: unknown command: nonsense" {
 		t.Errorf("help nonsense: %s", text)
 	}
-	if text := w.text("stop", ""); text != "Granary stopping" {
+	if text := w.text("stop", `{"wait":1}`); text != "Granary stopping" {
 		t.Errorf("stop: %s", text)
 	}
 	<-w.stopped
