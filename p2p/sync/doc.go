@@ -18,13 +18,16 @@
 //   - the tip's work less that of 144 blocks like it, so that a reorganisation
 //     of a day's blocks is followed directly;
 //   - once more than 50,000 headers off the best branch have been taken (15 MB),
-//     the work of the best header: from then on only what is better is kept.
+//     the work of the best header, or, for peers that we chose and where there
+//     are none for all, that of the tip: from then on only what is better is
+//     kept.
 //
 // The last is for young chains, which have no minimum worth naming: their first
 // headers are cheap to forge, above all where a signet's low difficulty is no
 // defence and the signature that is stands in the block. Who floods such a node
-// pays for every branch with more work than all before, and the honest chain,
-// which has the most, still comes through.
+// pays for every branch with more work than all before. The best header may be
+// such a forgery, without blocks; the honest chain still comes through, from
+// the peers that we chose.
 //
 // Headers that show less are looked at in two passes (presync): the first keeps
 // one bit for each 600 headers, under a secret, and sums the work up; when it

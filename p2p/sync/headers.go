@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"slices"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -108,15 +109,11 @@ func (m *Manager) worthAsking(r *remote) bool {
 	if !r.serves() {
 		return false
 	}
-	if r.preferred() || !m.catching.Load() {
-		return true
-	}
-	for _, other := range m.peers {
-		if other.preferred() {
-			return false
-		}
-	}
-	return true
+	return r.preferred() || !m.catching.Load() || !m.anyPreferred()
+}
+
+func (m *Manager) anyPreferred() bool {
+	return slices.ContainsFunc(m.peers, (*remote).preferred)
 }
 
 func (m *Manager) syncingPeers() int {
@@ -257,13 +254,13 @@ func (m *Manager) tooLittleWork(r *remote, parent *state.Header, headers []wire.
 		one := state.WorkOf(headers[i].Bits)
 		work.Add(&work, &one)
 	}
-	need := m.workNeeded()
+	need := m.workNeeded(r)
 	return work.Lt(&need)
 }
 
-// workNeeded is what a branch must have for its headers to be kept; see the
-// package's doc.
-func (m *Manager) workNeeded() uint256.Int {
+// workNeeded is what a branch of r's must have for its headers to be kept; see
+// the package's doc.
+func (m *Manager) workNeeded(r *remote) uint256.Int {
 	tip, best := m.Chain.Tip(), m.Chain.BestHeader()
 	slack := state.WorkOf(tip.Raw.Bits)
 	slack.Mul(&slack, uint256.NewInt(nearWorkBlocks))
@@ -274,8 +271,14 @@ func (m *Manager) workNeeded() uint256.Int {
 	if m.MinimumWork.Gt(&need) {
 		need = m.MinimumWork
 	}
-	if side := m.addedHeaders - int64(best.Height-m.firstBest); side > sideHeadersMax && best.Work.Gt(&need) {
-		need = best.Work
+	if side := m.addedHeaders - int64(best.Height-m.firstBest); side > sideHeadersMax {
+		least := &best.Work
+		if r.preferred() || !m.anyPreferred() {
+			least = &tip.Work // best may be forged
+		}
+		if least.Gt(&need) {
+			need = *least
+		}
 	}
 	return need
 }

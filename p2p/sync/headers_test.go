@@ -394,3 +394,34 @@ func TestOutboundOnInvalidChain(t *testing.T) {
 		t.Fatalf("ended %q, blamed %q", p.ended, p.blamed)
 	}
 }
+
+// Headers are cheap on a young chain: somebody fills the bound and then tells
+// of a branch with more work than ours, whose blocks nobody will ever see. The
+// honest chain, which has less than that, is still followed: from peers that we
+// chose, and from any where there is none.
+func TestForgedBestBranch(t *testing.T) {
+	for _, kind := range []peer.Kind{peer.OutboundFull, peer.Inbound} {
+		n := newNode(t)
+		blocks := branch("honest", genesis(), 0, 7)
+		n.mine(blocks[:5]...)
+		honest, liar := n.connect(kind), n.connect(peer.Inbound)
+		n.receive(honest, headersOf(blocks[:5]...))
+		n.m.addedHeaders += sideHeadersMax + 1
+		n.receive(liar, headersOf(branch("forged", genesis(), 0, 50)...))
+		if n.engine.BestHeader().Height != 50 {
+			t.Fatal("the better branch was not kept")
+		}
+		n.receive(honest, headersOf(blocks[5]))
+		for range 3 {
+			n.pass(time.Second)
+			for _, hash := range asked(honest) {
+				if hash == blocks[5].Hash {
+					n.receive(honest, &message.Block{Block: blocks[5]})
+				}
+			}
+		}
+		n.mustTip(blocks[5])
+		n.receive(honest, &message.Block{Block: blocks[6]}) // unasked
+		n.mustTip(blocks[6])
+	}
+}

@@ -200,7 +200,7 @@ func (m *Manager) beginLow(r *remote, parent *state.Header, headers []wire.Block
 		return
 	}
 	key := sipKey{m.Rand.Uint64(), m.Rand.Uint64()}
-	r.headers.low = newPresync(m.Net, parent, m.workNeeded(), m.Clock.Now().Unix(), key, m.Rand.Uint64())
+	r.headers.low = newPresync(m.Net, parent, m.workNeeded(r), m.Clock.Now().Unix(), key, m.Rand.Uint64())
 	m.feedLow(r, headers, hashes, true)
 }
 

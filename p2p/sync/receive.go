@@ -61,7 +61,7 @@ func (m *Manager) welcome(r *remote, b *state.Block) bool {
 	tip := m.Chain.Tip()
 	work := state.WorkOf(b.Msg.Header.Bits)
 	work.Add(&work, &parent.Work)
-	need := m.workNeeded()
+	need := m.workNeeded(r)
 	switch {
 	case work.Lt(&need), work.Lt(&tip.Work), parent.Height+1 > tip.Height+aheadMax:
 		return false
