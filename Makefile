@@ -66,19 +66,38 @@ browser:
 	@command -v chromium >/dev/null 2>&1 || { echo "chromium is not here and could not be installed"; exit 1; }
 	GRANARY_REQUIRE_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./door/web/... ./test/...
 
-## peers: unmodified Bitcoin nodes, built at the versions in go.mod, held against ours
+## peers: unmodified Bitcoin and Lightning nodes, built from the module proxy, held against ours; fails where they cannot be built
+LND := 0.20.1-beta
 peers:
 	@mkdir -p bin/peers
 	$(GO) build -o bin/peers/btcd github.com/btcsuite/btcd
 	$(GO) build -o bin/peers/addblock github.com/btcsuite/btcd/cmd/addblock
-	GRANARY_REQUIRE_PEERS=1 $(GO) test -count=1 -v ./test/peers/...
+	@bin/peers/lnd --version 2>/dev/null | grep -qF 'version $(LND) ' && test -x bin/peers/lncli || $(MAKE) bin/peers/lnd
+	GRANARY_REQUIRE_PEERS=1 $(GO) test -count=1 -v -timeout 30m ./test/peers/...
 
-## clients: unmodified JSON-RPC clients, installed from Debian, against the door; fails where there are none
+# lnd's go.mod replaces modules, which go install refuses: a copy of its module is built instead.
+.PHONY: bin/peers/lnd
+bin/peers/lnd:
+	rm -rf bin/peers/lnd-src
+	mkdir -p bin/peers/lnd-src
+	cd bin/peers/lnd-src && $(GO) mod init unused 2>/dev/null && \
+		dir=$$($(GO) mod download -json github.com/lightningnetwork/lnd@v$(LND) | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$$/\1/p') && \
+		test -n "$$dir" && rm go.mod && cp -R "$$dir/." . && chmod -R u+w .
+	cd bin/peers/lnd-src && $(GO) build -buildvcs=false -o .. ./cmd/lnd ./cmd/lncli
+	rm -rf bin/peers/lnd-src
+
+## clients: unmodified JSON-RPC clients, installed from Debian and npm, against the door; fails where there are none
 clients:
 	@command -v litecoin-cli >/dev/null 2>&1 && /usr/bin/python3 -c 'import bitcoin.rpc' 2>/dev/null || \
 		{ command -v apt-get >/dev/null 2>&1 && apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends litecoind python3-bitcoinlib >/dev/null; }
+	@command -v npm >/dev/null 2>&1 || \
+		{ command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; }
+	@command -v npm >/dev/null 2>&1 || { echo "npm is not here and could not be installed"; exit 1; }
+	@mkdir -p bin/clients && cp test/clients/package.json test/clients/package-lock.json bin/clients/
+	cd bin/clients && npm ci --ignore-scripts --omit=optional --no-audit --no-fund
 	GRANARY_REQUIRE_CLIENTS=1 $(GO) test -count=1 -run 'TestCoreCommandLine|TestPythonBitcoinlib' ./door/rpc
+	GRANARY_REQUIRE_CLIENTS=1 $(GO) test -count=1 ./test/clients
 
 ## formal: a model of the goods rules, every state of it visited; installs spin from Debian, fails where it cannot
 formal:

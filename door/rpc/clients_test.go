@@ -3,14 +3,18 @@ package rpc
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"granary/base/rpcclient"
+	"granary/p2p"
 )
 
 const opTrueAddress = "bcrt1qft5p2uhsdcdc3l2ua4ap5qqfg4pjaqlp250x7us7a8qqhrxrxfsqseac85"
@@ -77,49 +81,106 @@ func run(t *testing.T, name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// TestCoreCommandLine: an unmodified command line of the Core family.
-func TestCoreCommandLine(t *testing.T) {
+// cli is an unmodified command line of the Core family, pointed at a world.
+type cli struct {
+	t    *testing.T
+	path string
+	base []string
+}
+
+func (w *world) cli(t *testing.T) *cli {
+	t.Helper()
 	path, err := exec.LookPath("litecoin-cli")
 	if err != nil {
 		absent(t, "litecoin-cli is not installed (Debian package litecoind): a foreign command line is not tried")
 	}
-	w := newWorld(t, nil)
 	at, err := url.Parse(w.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := []string{
+	return &cli{t: t, path: path, base: []string{
 		"-regtest", "-datadir=" + t.TempDir(), "-rpcconnect=127.0.0.1", "-rpcport=" + at.Port(),
 		"-rpcuser=" + testUser, "-rpcpassword=" + testPass,
-	}
-	cli := func(args ...string) string {
-		out, err := run(t, path, append(base[:len(base):len(base)], args...)...)
-		if err != nil {
-			t.Errorf("%v: %v\n%s", args, err, out)
-		}
+	}}
+}
+
+func (c *cli) try(args ...string) (string, error) {
+	c.t.Helper()
+	return run(c.t, c.path, append(c.base[:len(c.base):len(c.base)], args...)...)
+}
+
+// says wants an answer that fits all patterns, and gives it.
+func (c *cli) says(args []string, patterns ...string) string {
+	c.t.Helper()
+	out, err := c.try(args...)
+	if err != nil {
+		c.t.Errorf("%v: %v\n%s", args, err, out)
 		return out
 	}
-	cli("generatetoaddress", "3", opTrueAddress)
-	if got := cli("getblockcount"); got != "3" {
-		t.Errorf("getblockcount: %s", got)
+	for _, pattern := range patterns {
+		if !regexp.MustCompile("(?m)" + pattern).MatchString(out) {
+			c.t.Errorf("%v: no %s in\n%s", args, pattern, out)
+		}
 	}
-	hash := cli("getblockhash", "3")
-	if got := cli("-named", "getblockheader", "blockhash="+hash, "verbose=true"); !strings.Contains(got, `"height": 3`) {
-		t.Errorf("getblockheader: %s", got)
-	}
-	if got := cli("getblock", hash, "2"); !strings.Contains(got, `"value": 50.00000000`) {
-		t.Errorf("getblock: %s", got)
-	}
-	if got := cli("-getinfo"); !strings.Contains(got, `"blocks": 3`) || !strings.Contains(got, "280100") {
-		t.Errorf("-getinfo: %s", got)
-	}
-	if got := cli("help"); !strings.Contains(got, "== Blockchain ==") {
-		t.Errorf("help: %s", got)
-	}
-	out, err := run(t, path, append(base[:len(base):len(base)], "getblockhash", "77")...)
-	if err == nil || !strings.Contains(out, "error code: -8") {
+	return out
+}
+
+// TestCoreCommandLine: blocks, errors and -getinfo.
+func TestCoreCommandLine(t *testing.T) {
+	w := newWorld(t, nil)
+	c := w.cli(t)
+	c.says([]string{"generatetoaddress", "3", opTrueAddress})
+	c.says([]string{"getblockcount"}, "^3$")
+	hash := c.says([]string{"getblockhash", "3"})
+	c.says([]string{"-named", "getblockheader", "blockhash=" + hash, "verbose=true"}, `"height": 3`)
+	c.says([]string{"getblock", hash, "2"}, `"value": 50.00000000`)
+	c.says([]string{"-getinfo"}, `"blocks": 3`, "280100")
+	c.says([]string{"help"}, "== Blockchain ==")
+	if out, err := c.try("getblockhash", "77"); err == nil || !strings.Contains(out, "error code: -8") {
 		t.Errorf("getblockhash 77: %v %s", err, out)
 	}
+}
+
+// TestCoreCommandLineOnline: -netinfo at all its levels, with links to peers
+// of several networks, all of which end at one node.
+func TestCoreCommandLineOnline(t *testing.T) {
+	a, b := newWorld(t, nil), newWorld(t, nil)
+	c := a.cli(t)
+	end := b.online(t, "127.0.0.1:0").ListenAddresses()[0].String()
+	network := a.online(t, "", func(o *p2p.Options) {
+		o.Dial = func(ctx context.Context, _ netip.AddrPort) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", end)
+		}
+	})
+	for _, address := range []string{"8.8.8.8:18444", "9.9.9.9:18444", "[2600::1]:18444", "[fc12::1]:18444"} {
+		c.says([]string{"addnode", address, "onetry"}, "^$")
+	}
+	for stop := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, out := network.Connections(); out == 4 {
+			break
+		}
+		if time.Now().After(stop) {
+			t.Fatal("no connections in time")
+		}
+	}
+	c.says([]string{"-getinfo"}, `"in": 0,\s+"out": 4,\s+"total": 4`)
+	counts := []string{
+		`^Litecoin Core v\S+ regtest - 70016/Satoshi:28\.1\.0`,
+		`^in +0 +0 +0 +0 +0$`, `^out +2 +1 +0 +3 +0$`, `^total +2 +1 +0 +3 +0$`, `^Local addresses`,
+	}
+	c.says([]string{"-netinfo"}, counts...)
+	for level, more := range map[string][]string{
+		"1": {`^out +\S+ +ipv4 `, `^out +\S+ +ipv6 `},
+		"2": {`8\.8\.8\.8:18444`, `\[2600::1\]:18444`},
+		"3": {`70016/Satoshi:28\.1\.0`},
+		"4": {`9\.9\.9\.9:18444`, `70016/Satoshi:28\.1\.0`},
+	} {
+		c.says([]string{"-netinfo", level}, append(more, counts...)...)
+	}
+	// Newer command lines make -addrinfo of this.
+	c.says([]string{"addpeeraddress", "1.2.3.4", "18444"}, `"success": true`)
+	c.says([]string{"getnodeaddresses", "0"}, `"address": "1.2.3.4"`, `"network": "ipv4"`)
+	c.says([]string{"getaddrmaninfo"}, `"ipv4": \{\s+"new": 1,\s+"tried": 0,\s+"total": 1`)
 }
 
 // TestPythonBitcoinlib: a client that sends no jsonrpc key of version 2.

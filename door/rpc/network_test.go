@@ -19,7 +19,7 @@ import (
 
 // online gives a world a real network that dials nobody by itself; listen may
 // be empty.
-func (w *world) online(t testing.TB, listen string) *p2p.Network {
+func (w *world) online(t testing.TB, listen string, change ...func(*p2p.Options)) *p2p.Network {
 	t.Helper()
 	dir := &addr.Dir{FS: vfs.NewMem(), Path: "/", Magic: w.net.Magic()}
 	bans, err := dir.LoadBans(w.clock)
@@ -39,6 +39,9 @@ func (w *world) online(t testing.TB, listen string) *p2p.Network {
 	}
 	if listen != "" {
 		o.Listen = []p2p.Bind{{Address: listen}}
+	}
+	for _, f := range change {
+		f(&o)
 	}
 	network := p2p.New(o)
 	loop.Handle(network)
