@@ -114,8 +114,7 @@ func (m *Manager) announceTo(r *remote, fresh []*state.Header) {
 	r.sent = tip
 }
 
-// recentBlock is the last block that joined the chain, kept for those who are
-// going to ask for it.
+// recentBlock is a block kept for those who are going to ask for it.
 type recentBlock struct {
 	header *state.Header
 	block  *state.Block

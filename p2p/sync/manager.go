@@ -105,9 +105,11 @@ type Manager struct {
 	tipAt        time.Time     // when it moved
 	firstBest    int32         // height of the best header at the start
 	addedHeaders int64
-	high         []*remote // peers that we asked for compact blocks at once, the oldest first
-	strangers    int       // compact blocks rebuilt since the tip moved, of peers that came by themselves
-	recent       recentBlock
+	high         []*remote   // peers that we asked for compact blocks at once, the oldest first
+	strangers    int         // compact blocks rebuilt since the tip moved, of peers that came by themselves
+	recent       recentBlock // the tip's
+	used         recentBlock // another that was asked for
+	decoding     decoding
 	unreadableAt time.Time // of the last line about it
 	swept        time.Time
 	ticks        int            // since then
@@ -228,7 +230,7 @@ const (
 
 // Tick implements peer.Handler.
 func (m *Manager) Tick(now time.Time) {
-	m.pumpAll()
+	m.pumpAll(now)
 	since := now.Sub(m.swept)
 	if m.ticks++; since >= 0 && since < sweepEvery && m.ticks < sweepTicks {
 		return

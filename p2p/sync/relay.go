@@ -293,10 +293,11 @@ func (m *Manager) serveTxs(r *remote, q *message.GetBlockTxn) {
 		m.serveBlock(r, message.Item{Type: message.ItemWitnessBlock, Hash: q.Block})
 		return
 	}
-	b := m.decoded(h)
-	if b == nil {
+	kept := m.decoded(h)
+	if kept == nil {
 		return
 	}
+	b := kept.block
 	answer := &message.BlockTxn{Block: q.Block, Txs: make([]*state.Tx, len(q.Indexes))}
 	for i, index := range q.Indexes {
 		if int64(index) >= int64(len(b.Txids)) {

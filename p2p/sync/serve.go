@@ -29,6 +29,10 @@ const (
 	backlogBytes, backlogAllBytes = peer.PaceBytes, 64 << 20
 	// blocksAtOnce are read for one peer before the others have their turn.
 	blocksAtOnce = 32
+	// decodeBytesMax of blocks are decoded in decodeEvery (or decodeTicks, for
+	// a clock that stands) for all who ask for single transactions, or for
+	// blocks without witnesses: a short message may ask for work of 30 ms.
+	decodeBytesMax, decodeEvery, decodeTicks = 4_000_000, 100 * time.Millisecond, 500
 	// limitedSlack is added to the last blocks that a pruned node serves.
 	limitedSlack = 2
 	// historicalAge makes a block one of those that the upload target is for.
@@ -177,10 +181,27 @@ func (m *Manager) enqueue(r *remote, q request) bool {
 	return true
 }
 
-// pumpAll gives everybody a turn.
-func (m *Manager) pumpAll() {
-	for _, r := range m.peers {
-		if len(r.requests.items) > 0 {
+// decoding bounds what blocks cost that are decoded for others.
+type decoding struct {
+	bytes int
+	since time.Time
+	ticks int
+	turn  int // who is first
+}
+
+// tick begins a new account where it is time.
+func (d *decoding) tick(now time.Time) {
+	since := now.Sub(d.since)
+	if d.ticks++; since < 0 || since >= decodeEvery || d.ticks >= decodeTicks {
+		*d = decoding{since: now, turn: d.turn + 1}
+	}
+}
+
+// pumpAll gives everybody a turn, each time beginning with another.
+func (m *Manager) pumpAll(now time.Time) {
+	m.decoding.tick(now)
+	for i := range m.peers {
+		if r := m.peers[(i+m.decoding.turn)%len(m.peers)]; len(r.requests.items) > 0 {
 			m.pump(r)
 		}
 	}
@@ -197,6 +218,9 @@ func (m *Manager) pump(r *remote) {
 			return
 		}
 		next := r.requests.items[0]
+		if m.decoding.bytes >= decodeBytesMax && m.mustDecode(&next) {
+			return
+		}
 		r.requests.items[0] = request{}
 		r.requests.items = r.requests.items[1:]
 		if next.txs != nil {
@@ -206,6 +230,19 @@ func (m *Manager) pump(r *remote) {
 			m.serveBlock(r, next.item)
 		}
 	}
+}
+
+// mustDecode reports whether a request may take decoding a block.
+func (m *Manager) mustDecode(q *request) bool {
+	hash := q.item.Hash
+	switch {
+	case q.txs != nil:
+		hash = q.txs.Block
+	case q.item.Type == message.ItemWitnessBlock:
+		return false
+	}
+	h := m.Chain.Header(hash)
+	return h != nil && h != m.recent.header && h != m.used.header
 }
 
 // servedPeers counts the peers with something in their queues or asked for.
@@ -278,13 +315,13 @@ func (m *Manager) blockMessage(h *state.Header, form message.ItemType) message.M
 	compact := form&^message.ItemWitnessFlag == message.ItemCompactBlock
 	if compact && m.near() && h.Height >= m.Chain.Tip().Height-compactDepth {
 		if b := m.decoded(h); b != nil {
-			return m.recent.compact(m.Rand)
+			return b.compact(m.Rand)
 		}
 		return nil
 	}
 	if !compact && form&message.ItemWitnessFlag == 0 {
 		if b := m.decoded(h); b != nil {
-			return &message.Block{Block: b, Stripped: true}
+			return &message.Block{Block: b.block, Stripped: true}
 		}
 		return nil
 	}
@@ -299,23 +336,27 @@ func (m *Manager) blockMessage(h *state.Header, form message.ItemType) message.M
 	return &message.RawBlock{Raw: raw}
 }
 
-// decoded gives h's block and keeps it as the last one used.
-func (m *Manager) decoded(h *state.Header) *state.Block {
-	if m.recent.header == h {
-		return m.recent.block
+// decoded gives h's block, nil where it cannot be read. The last one is kept
+// beside that of the tip, for which most ask.
+func (m *Manager) decoded(h *state.Header) *recentBlock {
+	for _, kept := range [2]*recentBlock{&m.recent, &m.used} {
+		if kept.header == h {
+			return kept
+		}
 	}
 	raw, err := m.Chain.RawBlock(h)
 	if err != nil {
 		m.unreadable(h, err)
 		return nil
 	}
+	m.decoding.bytes += len(raw)
 	b, err := state.DecodeBlock(raw)
 	if err != nil {
 		m.unreadable(h, err)
 		return nil
 	}
-	m.recent.set(h, b)
-	return b
+	m.used.set(h, b)
+	return &m.used
 }
 
 // unreadable logs a block that cannot be read, at most one line a minute.
