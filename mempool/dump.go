@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"hash"
 	"io"
 	"slices"
@@ -14,7 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"granary/base/clock"
-	"granary/base/kv"
+	"granary/base/files"
 	"granary/state"
 )
 
@@ -35,21 +34,10 @@ const (
 // transactions.
 func (p *Pool) Save(fsys vfs.FS, dir, name string) (count int, err error) {
 	d := p.snapshot()
-	temporary := fsys.PathJoin(dir, name+".new")
-	file, err := fsys.Create(temporary, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return 0, kv.Explain(dir, err)
+	if err := files.ReplaceBy(fsys, dir, name, d.write); err != nil {
+		return 0, err
 	}
-	if err = d.write(file); err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return 0, kv.Explain(dir, err)
-	}
-	if err := fsys.Rename(temporary, fsys.PathJoin(dir, name)); err != nil {
-		return 0, kv.Explain(dir, err)
-	}
-	return len(d.entries), kv.Explain(dir, kv.SyncDir(fsys, dir))
+	return len(d.entries), nil
 }
 
 // snapshot is what is saved.

@@ -15,7 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"granary/base/check"
-	"granary/base/kv"
+	"granary/base/files"
 	"granary/params"
 	"granary/state"
 )
@@ -62,10 +62,7 @@ func (p *Pool) LoadOwn(ctx context.Context, fsys vfs.FS, dir, name string) (l Lo
 	case errors.Is(err, fs.ErrNotExist):
 		return l, false, nil
 	case errors.Is(err, ErrDamagedDump):
-		if err := fsys.Rename(path, path+".damaged"); err != nil {
-			return l, true, kv.Explain(dir, err)
-		}
-		return l, true, kv.Explain(dir, kv.SyncDir(fsys, dir))
+		return l, true, files.SetAside(fsys, dir, name)
 	}
 	return l, false, err
 }

@@ -1,15 +1,17 @@
 package fees
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"granary/base/files"
 )
 
 // market is a mempool in which ten rates wait for as long as they pay little.
@@ -159,22 +161,38 @@ func TestFile(t *testing.T) {
 	if err := New().Load(fsys, "", "none", now, false); err != nil {
 		t.Error(err)
 	}
-	file, err := fsys.Open("fees")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(data); i += 997 {
-		data[i] ^= 1
-		if err := New().decode(data, now, false); !errors.Is(err, ErrDamaged) {
-			t.Fatalf("byte %d: %v", i, err)
+}
+
+// TestDamagedFile: another length or content is refused, also where the
+// checksum fits.
+func TestDamagedFile(t *testing.T) {
+	m, fsys, now := newMarket(), vfs.NewMem(), time.Unix(1_700_000_000, 0)
+	m.step()
+	whole := files.Seal(heading, m.e.encode(now))
+	load := func(data []byte) error {
+		if err := files.Replace(fsys, "", "fees", data); err != nil {
+			t.Fatal(err)
 		}
-		data[i] ^= 1
+		return New().Load(fsys, "", "fees", now, false)
 	}
-	if err := New().decode(data[:len(data)-1], now, false); !errors.Is(err, ErrDamaged) {
-		t.Error(err)
+	if err := load(whole); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(whole); i += 9973 {
+		whole[i] ^= 1
+		if err := load(whole); !errors.Is(err, ErrDamaged) {
+			t.Errorf("byte %d: %v", i, err)
+		}
+		whole[i] ^= 1
+	}
+	body := m.e.encode(now)
+	for name, data := range map[string][]byte{
+		"nothing": {}, "short": whole[:len(whole)-1], "long": append(whole, 0),
+		"a short record": files.Seal(heading, body[:len(body)-8]), "a record of another file": files.Seal("granary x 1\n", body),
+		"a tip below zero": files.Seal(heading, append(append(body[:8:8], bytes.Repeat([]byte{255}, 8)...), body[16:]...)),
+	} {
+		if err := load(data); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -1,19 +1,16 @@
 package fees
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"io"
-	"io/fs"
 	"math"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"granary/base/kv"
+	"granary/base/files"
 )
 
 // ErrDamaged says that a file is not what was written, ErrStale that it is
@@ -31,44 +28,28 @@ const heading = "granary fees 1\n"
 // Save writes what was learned to a file, which is whole and durable when it
 // takes its name. What waits now is not in it.
 func (e *Estimator) Save(fsys vfs.FS, dir, name string, now time.Time) error {
-	data := e.encode(now)
-	temporary := fsys.PathJoin(dir, name+".new")
-	file, err := fsys.Create(temporary, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return kv.Explain(dir, err)
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return kv.Explain(dir, err)
-	}
-	if err := fsys.Rename(temporary, fsys.PathJoin(dir, name)); err != nil {
-		return kv.Explain(dir, err)
-	}
-	return kv.Explain(dir, kv.SyncDir(fsys, dir))
+	return files.Replace(fsys, dir, name, files.Seal(heading, e.encode(now)))
 }
 
 // Load takes over what an earlier run learned; without a file nothing happens.
 // stale takes a file of any age. After an error the Estimator is as it was.
 func (e *Estimator) Load(fsys vfs.FS, dir, name string, now time.Time, stale bool) error {
-	file, err := fsys.Open(fsys.PathJoin(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	data, err := files.Read(fsys, dir, name, len(heading)+bodyBytes+sha256.Size)
+	if errors.Is(err, files.ErrDamaged) {
+		return ErrDamaged
 	}
-	if err != nil {
-		return kv.Explain(dir, err)
+	if err != nil || data == nil {
+		return err
 	}
-	data, err := io.ReadAll(io.LimitReader(file, int64(encodedBytes)+1))
-	if err = errors.Join(err, file.Close()); err != nil {
-		return kv.Explain(dir, err)
+	body, err := files.Unseal(heading, data)
+	if err != nil || len(body) != bodyBytes {
+		return ErrDamaged
 	}
-	return e.decode(data, now, stale)
+	return e.decode(body, now, stale)
 }
 
-// encodedBytes is the size of every file.
-var encodedBytes = len(New().encode(time.Time{}))
+// bodyBytes is the size of what is between heading and checksum.
+var bodyBytes = len(New().encode(time.Time{}))
 
 func (e *Estimator) encode(now time.Time) []byte {
 	e.mu.Lock()
@@ -77,7 +58,7 @@ func (e *Estimator) encode(now time.Time) []byte {
 	if e.before != 0 && e.beforeTip-e.before > tip-first {
 		first, tip = e.before, e.beforeTip // the longer run
 	}
-	data := []byte(heading)
+	var data []byte
 	for _, n := range []int64{now.Unix(), int64(e.tip), int64(first), int64(tip)} {
 		data = binary.LittleEndian.AppendUint64(data, uint64(n))
 	}
@@ -91,8 +72,7 @@ func (e *Estimator) encode(now time.Time) []byte {
 			}
 		}
 	}
-	sum := sha256.Sum256(data)
-	return append(data, sum[:]...)
+	return data
 }
 
 // withoutWaiting is failed on each horizon if all that waits left now.
@@ -110,18 +90,11 @@ func (e *Estimator) withoutWaiting() (failed [horizons][][]float64) {
 	return failed
 }
 
-func (e *Estimator) decode(data []byte, now time.Time, stale bool) error {
-	body := len(data) - sha256.Size
-	if len(data) != encodedBytes || !bytes.HasPrefix(data, []byte(heading)) {
-		return ErrDamaged
-	}
-	if sum := sha256.Sum256(data[:body]); !bytes.Equal(sum[:], data[body:]) {
-		return ErrDamaged
-	}
-	rest := data[len(heading):body]
+// decode takes over bodyBytes bytes of encode.
+func (e *Estimator) decode(body []byte, now time.Time, stale bool) error {
 	next := func() uint64 {
-		n := binary.LittleEndian.Uint64(rest)
-		rest = rest[8:]
+		n := binary.LittleEndian.Uint64(body)
+		body = body[8:]
 		return n
 	}
 	written := time.Unix(int64(next()), 0)

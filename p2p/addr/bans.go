@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"granary/base/clock"
+	"granary/base/files"
 )
 
 // banName is Bitcoin Core's file of bans, in its format.
@@ -52,11 +53,11 @@ type Bans struct {
 // log.
 func (d *Dir) LoadBans(c clock.Clock) (*Bans, error) {
 	b := &Bans{dir: d, clock: c, marked: make(map[netip.Addr]bool)}
-	data, err := readFile(d.FS, d.Path, banName)
+	data, err := files.Read(d.FS, d.Path, banName, maxFileBytes)
 	if err == nil && data != nil {
 		err = b.decode(data)
 	}
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, files.ErrDamaged) {
 		b.bans = nil
 		return b, d.damaged(banName)
 	}
@@ -193,14 +194,14 @@ func (b *Bans) save() error {
 	if err != nil {
 		return fmt.Errorf("cannot write the bans: %w", err)
 	}
-	return writeFile(b.dir.FS, b.dir.Path, banName, append(data, '\n'))
+	return files.Replace(b.dir.FS, b.dir.Path, banName, append(data, '\n'))
 }
 
 func (b *Bans) decode(data []byte) error {
 	var list listJSON
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&list); err != nil || decoder.More() {
-		return errDamaged
+		return files.ErrDamaged
 	}
 	for _, row := range list.Bans {
 		block, err := ParseBlock(row.Address)

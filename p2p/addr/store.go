@@ -9,8 +9,12 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"granary/base/files"
 	"granary/p2p/message"
 )
+
+// maxFileBytes bounds what is read from one of the files.
+const maxFileBytes = 32 << 20
 
 // Names and headings of the files. A heading names the format; the network's
 // magic follows it.
@@ -34,7 +38,7 @@ type Dir struct {
 func (d *Dir) LoadBook(o Options) (*Book, error) {
 	b := NewBook(o)
 	err := d.load(bookName, bookHeading, b.decode)
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, files.ErrDamaged) {
 		return NewBook(o), d.damaged(bookName)
 	}
 	return b, err
@@ -54,7 +58,7 @@ func (d *Dir) TakeAnchors() ([]netip.AddrPort, error) {
 		}
 		return r.end()
 	})
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, files.ErrDamaged) {
 		return nil, d.damaged(anchorName)
 	}
 	if err != nil || anchors == nil {
@@ -73,15 +77,15 @@ func (d *Dir) SaveAnchors(anchors []netip.AddrPort) error {
 }
 
 func (d *Dir) save(name, heading string, body []byte) error {
-	return writeFile(d.FS, d.Path, name, seal(heading+string(d.Magic[:]), body))
+	return files.Replace(d.FS, d.Path, name, files.Seal(heading+string(d.Magic[:]), body))
 }
 
 func (d *Dir) load(name, heading string, decode func(body []byte) error) error {
-	data, err := readFile(d.FS, d.Path, name)
+	data, err := files.Read(d.FS, d.Path, name, maxFileBytes)
 	if err != nil || data == nil {
 		return err
 	}
-	body, err := unseal(heading+string(d.Magic[:]), data)
+	body, err := files.Unseal(heading+string(d.Magic[:]), data)
 	if err != nil {
 		return err
 	}
@@ -93,7 +97,7 @@ func (d *Dir) damaged(name string) error {
 	if d.Log != nil {
 		d.Log.Warn(fmt.Sprintf("%s is damaged and was set aside as %s.damaged: it starts anew", name, name))
 	}
-	return setAside(d.FS, d.Path, name)
+	return files.SetAside(d.FS, d.Path, name)
 }
 
 // encode writes the book: key, then every entry with its places in the new
@@ -137,7 +141,7 @@ func (b *Book) decode(body []byte) error {
 		}
 		places := int(r.u8())
 		if r.short || b.entries[e.at] != nil || !Routable(e.at.Addr()) || e.attempts < 0 || places > newPlacesPerAddress {
-			return errDamaged
+			return files.ErrDamaged
 		}
 		b.entries[e.at] = e
 		b.order = append(b.order, e)
@@ -154,7 +158,7 @@ func (b *Book) restore(e *entry, r *reader, places int) error {
 		bucket := b.triedBucket(e)
 		at := &b.tried[bucket][b.place(e, false, bucket)]
 		if *at != nil {
-			return errDamaged
+			return files.ErrDamaged
 		}
 		*at, e.inTried = e, true
 		b.count(e, 0, 1)
@@ -164,11 +168,11 @@ func (b *Book) restore(e *entry, r *reader, places int) error {
 	for range places {
 		bucket := int(r.u16())
 		if bucket >= newBuckets {
-			return errDamaged
+			return files.ErrDamaged
 		}
 		at := &b.fresh[bucket][b.place(e, true, bucket)]
 		if *at != nil {
-			return errDamaged
+			return files.ErrDamaged
 		}
 		*at = e
 		e.refs++
@@ -206,7 +210,7 @@ func (r *reader) address() netip.AddrPort {
 
 func (r *reader) end() error {
 	if r.short || len(r.b) > 0 {
-		return errDamaged
+		return files.ErrDamaged
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ var may = map[string]struct {
 // within says which way imports run inside a folder; a pair not listed here
 // is forbidden, but for a package below the importer (store -> store/coins).
 var within = map[string][]string{
-	"base/kv": {"base/check"}, "base/sig": {"base/check", "base/hash"}, "base/desc": {"base/check", "base/hash"},
+	"base/kv": {"base/check"}, "base/files": {"base/kv"}, "base/sig": {"base/check", "base/hash"}, "base/desc": {"base/check", "base/hash"},
 	"base/hash": {"base/check"}, "base/clock": {"base/check"}, "base/rpcclient": {"base/check"},
 	"state/tree":  {"state"},
 	"rules/block": {"rules/script", "rules/goods"}, "rules/proof": {"rules/goods"},
