@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -115,7 +116,7 @@ func (c *call) longPoll(id Value) error {
 		}
 		sequence, _ = strconv.ParseUint(id.text[2*chainhash.HashSize:], 10, 64) //nolint:errcheck // 0 as Core reads it
 	}
-	look := time.NewTimer(poolFirstLook)
+	look := time.NewTimer(cmp.Or(c.server.work.firstLook, poolFirstLook))
 	defer look.Stop()
 	for {
 		step, closed := c.server.tip.next()
@@ -131,7 +132,7 @@ func (c *call) longPoll(id Value) error {
 			if c.Pool.Info().Sequence != sequence {
 				return nil
 			}
-			look.Reset(poolNextLook)
+			look.Reset(cmp.Or(c.server.work.nextLook, poolNextLook))
 		case <-c.ctx.Done():
 			return errorf(codeNotConnected, "Shutting down")
 		}
@@ -146,7 +147,10 @@ func (c *call) judgeProposal(request Value) (any, error) {
 	}
 	b, failure := decodeBlockHex(data.text)
 	if failure != nil {
-		return nil, errorf(CodeDeserialization, "Block decode failed")
+		if failure.Message == noCoinbase {
+			return "bad-cb-missing", nil // as Core judges it
+		}
+		return nil, failure
 	}
 	if h := c.Chain.Header(b.Hash); h != nil {
 		switch status := c.Chain.Status(h); {

@@ -21,6 +21,10 @@ type workCache struct {
 	fixed    json.RawMessage // the members that do not change, without braces
 	sequence uint64          // of the mempool
 	made     time.Time
+
+	// firstLook and nextLook say when a long poll looks at the mempool; 0 is
+	// poolFirstLook and poolNextLook. Tests hurry.
+	firstLook, nextLook time.Duration
 }
 
 func (w *workCache) last() *template.Template {
