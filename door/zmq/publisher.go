@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -131,6 +133,11 @@ func (p *Publisher) socket(address string) (*socket, error) {
 		return nil, fmt.Errorf("ZMQ address %q is neither tcp://HOST:PORT nor ipc://PATH", address)
 	}
 	l, err := net.Listen(network, at)
+	if errors.Is(err, syscall.EADDRINUSE) && network == "unix" && abandoned(at) {
+		if err = os.Remove(at); err == nil {
+			l, err = net.Listen(network, at)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot publish on %s: %w", address, err)
 	}
@@ -138,6 +145,20 @@ func (p *Publisher) socket(address string) (*socket, error) {
 	p.sockets = append(p.sockets, s)
 	p.done.Go(func() { p.accept(s) })
 	return s, nil
+}
+
+// abandoned reports whether path is a socket at which nobody listens: that of
+// a node that was killed.
+func abandoned(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return false
+	}
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		conn.Close() //nolint:errcheck // nothing was said
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func (p *Publisher) accept(s *socket) {
