@@ -51,8 +51,14 @@ func (l *Loop) Handle(handlers ...Handler) { l.handlers = append(l.handlers, han
 
 // Post hands over work to be done on the loop's goroutine. It never waits and
 // may be called from any goroutine, that of the loop included. What is posted
-// after the loop has ended is not done.
+// after the loop has ended is not done, nor kept: the chain may go on to tell of
+// its blocks.
 func (l *Loop) Post(work func()) {
+	select {
+	case <-l.stopped:
+		return
+	default:
+	}
 	l.mu.Lock()
 	l.queue = append(l.queue, work)
 	l.mu.Unlock()
