@@ -48,6 +48,16 @@ async function pay(client, coinbase) {
   const txid = await client.sendRawTransaction(signed);
   const entry = await client.getMempoolEntry(txid);
   assert.strictEqual(entry.fees.base, 0.0001);
+  assert.strictEqual(entry.fees.modified, 0.0001);
+  assert.strictEqual(entry.unbroadcast, true); // there is no peer to ask for it
+  const info = await client.getMempoolInfo();
+  assert.deepStrictEqual(
+    [info.loaded, info.size, info.total_fee, info.unbroadcastcount, info.fullrbf],
+    [true, 1, 0.0001, 1, true],
+  );
+  assert.strictEqual(await client.command('prioritisetransaction', txid, 0, 5000), true);
+  const raised = (await client.getMempoolEntry(txid)).fees;
+  assert.deepStrictEqual([raised.base, raised.modified, raised.ancestor], [0.0001, 0.00015, 0.00015]);
   assert.deepStrictEqual(await client.getRawMempool(), [txid]);
   return txid;
 }
