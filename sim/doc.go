@@ -8,5 +8,9 @@
 // It leaves out what makes real runs differ: sockets, the encrypted transport,
 // address book and eviction (p2p and p2p/peer, whose own tests have them), and
 // the order in which processors get to work. Messages pass through the codec, as
-// bytes.
+// bytes. The network takes everything at once, so that no queue is ever full and
+// nobody is held back; the engine answers within the call, so that nothing
+// arrives while a block is being judged; packages, the node's own transactions
+// and filters are not connected. What these hide has its tests in p2p/sync,
+// p2p/txrelay and p2p/peer.
 package sim
