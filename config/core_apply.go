@@ -22,6 +22,9 @@ func (c *coreSettings) applyTo(s *Settings) error {
 		}
 	}
 	c.applyLog(s)
+	if value, ok := c.one("reindex-chainstate"); ok && coreBool(value) && s.PruneMiB > 0 {
+		return inCore("Prune mode is incompatible with -reindex-chainstate. Use full -reindex instead.")
+	}
 	return c.refuse()
 }
 

@@ -125,6 +125,8 @@ func TestCoreRefusals(t *testing.T) {
 		{"", []string{"-regtest", "-conf=none.conf"}, "none.conf\" could not be opened."},
 		{"regtest=1\nincludeconf=none.conf", nil, "Failed to include configuration file none.conf"},
 		{"", []string{"-regtest", "-prune=100"}, "Prune configured below the minimum of 550 MiB.  Please use a higher number."},
+		{"", []string{"-regtest", "-bind=127.0.0.1", "-listen=0"}, "Cannot set -bind or -whitebind together with -listen=0"},
+		{"", []string{"-regtest", "-prune=1", "-reindex-chainstate"}, "Prune mode is incompatible with -reindex-chainstate. Use full -reindex instead."},
 		{"", []string{"-regtest", "-prune=-1"}, "Prune cannot be configured with a negative value."},
 		{"", []string{"-regtest", "-prune=1", "-txindex"}, "Prune mode is incompatible with -txindex."},
 		{"", []string{"-regtest", "-testactivationheight=segwit"}, "Invalid format (segwit) for -testactivationheight=name@height."},

@@ -40,6 +40,10 @@ func (c *Config) P2P() p2p.Options {
 	}
 	for _, text := range c.Whitelist {
 		if p, err := parseWhitelist(text); err == nil {
+			if !strings.Contains(text, "@") {
+				p.ForceRelay = c.WhitelistForceRelay
+				p.SendTxs = c.WhitelistRelay || c.WhitelistForceRelay
+			}
 			o.Whitelist = append(o.Whitelist, p)
 		}
 	}
@@ -178,8 +182,10 @@ func parseWhitelist(text string) (p2p.Permissions, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Net, err = addr.ParseBlock(rest)
-	return p, err
+	if p.Net, err = addr.ParseBlock(rest); err != nil {
+		return p, inCore("Invalid netmask specified in -whitelist: '%s'", text)
+	}
+	return p, nil
 }
 
 func checkRights(text string) error {

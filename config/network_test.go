@@ -109,7 +109,7 @@ func TestNotifiersByTopic(t *testing.T) {
 func TestNetworkRefusals(t *testing.T) {
 	for arg, want := range map[string]string{
 		"--addnode=a:b:c": "not of the form", "--connect=": "not of the form", "--onlynet=onion": "no proxies",
-		"--whitelist=king@1.2.3.4": "Invalid P2P permission", "--whitelist=noban@x": "not an address", "--externalip=x": "not an address",
+		"--whitelist=king@1.2.3.4": "Invalid P2P permission", "--whitelist=noban@x": "Invalid netmask", "--whitebind=noban@127.0.0.1": "Need to specify a port", "--whitebind=noban@127.0.0.1/10": "Cannot resolve -whitebind", "--externalip=x": "not an address",
 		"--uacomment=a/b": "unsafe", "--maxuploadtarget=5x": "not a number of bytes", "--minrelaytxfee=-1": "Invalid amount",
 		"--minrelaytxfee=0.000000001": "Invalid amount", "--minimumchainwork=xyz": "not hex", "--peerblockfilters": "without -blockfilterindex",
 		"--acceptstalefeeestimates": "not supported on main", "--maxuploadtarget=99999999999999T": "not a number of bytes",
@@ -124,7 +124,7 @@ func TestNetworkRefusals(t *testing.T) {
 // TestCoreKnowsItsNetworkOptions: as Bitcoin Core's test framework gives them.
 func TestCoreKnowsItsNetworkOptions(t *testing.T) {
 	run, err := LoadCore([]string{
-		"-regtest", "-datadir=" + t.TempDir(), "-port=12345", "-bind=127.0.0.1", "-listen=0", "-noconnect", "-uacomment=testnode0",
+		"-regtest", "-datadir=" + t.TempDir(), "-port=12345", "-listen=0", "-noconnect", "-uacomment=testnode0",
 		"-v2transport=0", "-peertimeout=7", "-mocktime=1700000000", "-maxtipage=60", "-networkactive=0", "-blocksonly",
 		"-blockfilterindex=basic", "-peerblockfilters", "-whitelist=noban@127.0.0.1", "-zmqpubhashtx=tcp://127.0.0.1:1", "-rest",
 	})

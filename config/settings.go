@@ -56,6 +56,8 @@ type Settings struct {
 	MaxTipAgeSeconds, MockTime                        int
 	MinimumChainWork                                  string
 
+	WhitelistRelay, WhitelistForceRelay bool // rights that whitelist gives where it names none
+
 	listenGiven bool // a person said listen
 	zmqTopics   map[string]*zmqTopic
 
@@ -74,7 +76,7 @@ func defaults() Settings {
 		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes >> 20,
 		Server: true, Web: true, PrintToConsole: true,
 		MempoolExpiryHours: 14 * 24, PersistMempool: true, DataCarrier: true, FullReplacement: true, Policy: policy.Defaults(),
-		Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,
+		WhitelistRelay: true, Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,
 		MaxConnections: p2p.DefaultMaxConnections, BanTimeSeconds: int(addr.DefaultBan.Seconds()),
 		TimeoutMs: int(p2p.DefaultDialTimeout.Milliseconds()), PeerTimeoutSeconds: 60, MaxTipAgeSeconds: 24 * 60 * 60,
 		MetricsPort: 9332, LogLevel: "info", DebugLogFile: "debug.log", PIDFile: "granary.pid",
@@ -123,6 +125,8 @@ func (c *Config) conflicts() error {
 	switch {
 	case (c.RPCUser == "") != (c.RPCPassword == ""):
 		return errors.New("rpcuser and rpcpassword go together: give both or neither (then the cookie file is used)")
+	case len(c.Bind)+len(c.WhiteBind) > 0 && c.listenGiven && !c.Listen:
+		return inCore("Cannot set -bind or -whitebind together with -listen=0")
 	case c.LikeCore && c.PruneMiB > 0 && c.TxIndex:
 		return inCore("Prune mode is incompatible with -txindex.")
 	case c.PruneMiB > 0 && c.TxIndex:

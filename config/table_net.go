@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"math/bits"
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,6 +39,14 @@ func linkRows() []Option {
 		},
 		list("onlynet", "NETWORK", "Dial addresses of this network only: ipv4, ipv6 or cjdns", checkNetwork, func(s *Settings) *[]string { return &s.OnlyNet }),
 		list("whitelist", "[RIGHTS@]NET", "Rights for peers from an address or network: noban, download, forcerelay", checkRights, func(s *Settings) *[]string { return &s.Whitelist }),
+		{
+			Name: "whitelistrelay", Group: "Network", Default: "1", kind: kindBool,
+			Help: "Let a whitelist without rights give relay", set: setBool(func(s *Settings) *bool { return &s.WhitelistRelay }),
+		},
+		{
+			Name: "whitelistforcerelay", Group: "Network", Default: "0", kind: kindBool,
+			Help: "Let a whitelist without rights give forcerelay", set: setBool(func(s *Settings) *bool { return &s.WhitelistForceRelay }),
+		},
 		{
 			Name: "bantime", Group: "Network", Arg: "SECONDS", Default: strconv.Itoa(int(addr.DefaultBan.Seconds())), kind: kindInt,
 			Help: "How long a ban without a time lasts", set: setInt(1, 1<<31-1, func(s *Settings) *int { return &s.BanTimeSeconds }),
@@ -84,7 +94,7 @@ func reachRows() []Option {
 		{
 			Name: "whitebind", Group: "Network", Arg: "[RIGHTS@]ADDR:PORT", Default: "none", perNetwork: true, kind: kindList,
 			Help: "Address to let peers connect to who then have rights, as with whitelist",
-			set:  checked(func(v string) error { _, _, err := splitRights(v); return err }, addText(func(s *Settings) *[]string { return &s.WhiteBind })),
+			set:  checked(checkWhiteBind, addText(func(s *Settings) *[]string { return &s.WhiteBind })),
 		},
 		{
 			Name: "externalip", Group: "Network", Arg: "ADDR[:PORT]", Default: "none", kind: kindList,
@@ -126,6 +136,25 @@ func servingRows() []Option {
 			Help: "Work that a chain must have to be worth following", set: setWork,
 		},
 	}
+}
+
+// checkWhiteBind asks for rights, an address and a port.
+func checkWhiteBind(value string) error {
+	_, rest, err := splitRights(value)
+	if err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(rest)
+	if err != nil {
+		host = strings.Trim(rest, "[]")
+	}
+	if _, bad := netip.ParseAddr(host); bad != nil {
+		return inCore("Cannot resolve -whitebind address: '%s'", rest)
+	}
+	if err != nil {
+		return inCore("Need to specify a port with -whitebind: '%s'", rest)
+	}
+	return nil
 }
 
 // checked runs a check before a value is set.

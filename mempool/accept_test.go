@@ -1,6 +1,7 @@
 package mempool
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +189,10 @@ func TestChainLimits(t *testing.T) {
 	}
 	w.accept(tx) // the 25th
 	w.refused(w.spend(1000, 1, out(tx, 0)), "too-long-mempool-chain")
+	// The reason is the one that Core meets first on its way up.
+	if _, err := w.pool.Accept(w.spend(1000, 1, out(tx, 0))); err == nil || !strings.Contains(err.Error(), "too many unconfirmed ancestors [limit: 25]") {
+		t.Errorf("behind 25: %v", err)
+	}
 	// The carve-out: one more small child whose only ancestor is the root.
 	msg := w.spendMsg(2000, 1, out(root, 1), w.ripe[1])
 	child := state.NewTx(msg)

@@ -3,6 +3,8 @@ package mempool
 import (
 	"slices"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+
 	"granary/base/check"
 	"granary/mempool/policy"
 )
@@ -85,21 +87,42 @@ func (p *Pool) checkChain(t *trial) error {
 const codeLongChain check.Code = "too-long-mempool-chain"
 
 func chainFits(e *Entry, ancestors []*Entry, bounds *policy.Settings) error {
-	vbytes := e.VBytes
+	vbytes, parents := e.VBytes, make(map[chainhash.Hash]bool, len(e.Tx.Msg.TxIn))
+	for _, in := range e.Tx.Msg.TxIn {
+		parents[in.PreviousOutPoint.Hash] = true
+	}
+	// In Bitcoin Core's order: the parents' descendants, one's own ancestors,
+	// the descendants of the others. Tests and users compare the reason.
+	var near, far []*Entry
 	for _, a := range ancestors {
 		vbytes += a.VBytes
-		switch {
-		case a.descendants.vbytes+e.VBytes > bounds.MaxDescendantVBytes:
-			return refuse(codeLongChain, "exceeds descendant size limit for tx %v [limit: %d]", a.Tx.Txid, bounds.MaxDescendantVBytes)
-		case a.descendants.count+1 > bounds.MaxDescendants:
-			return refuse(codeLongChain, "too many descendants for tx %v [limit: %d]", a.Tx.Txid, bounds.MaxDescendants)
+		if parents[a.Tx.Txid] {
+			near = append(near, a)
+		} else {
+			far = append(far, a)
 		}
+	}
+	if err := descendantsFit(e, near, bounds); err != nil {
+		return err
 	}
 	switch {
 	case len(ancestors)+1 > bounds.MaxAncestors:
 		return refuse(codeLongChain, "too many unconfirmed ancestors [limit: %d]", bounds.MaxAncestors)
 	case vbytes > bounds.MaxAncestorVBytes:
 		return refuse(codeLongChain, "exceeds ancestor size limit [limit: %d]", bounds.MaxAncestorVBytes)
+	}
+	return descendantsFit(e, far, bounds)
+}
+
+// descendantsFit holds the bounds of what e adds to ancestors.
+func descendantsFit(e *Entry, ancestors []*Entry, bounds *policy.Settings) error {
+	for _, a := range ancestors {
+		switch {
+		case a.descendants.vbytes+e.VBytes > bounds.MaxDescendantVBytes:
+			return refuse(codeLongChain, "exceeds descendant size limit for tx %v [limit: %d]", a.Tx.Txid, bounds.MaxDescendantVBytes)
+		case a.descendants.count+1 > bounds.MaxDescendants:
+			return refuse(codeLongChain, "too many descendants for tx %v [limit: %d]", a.Tx.Txid, bounds.MaxDescendants)
+		}
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (l *Link) meet(s *shake) error {
 	case l.opt.Kind == Inbound && l.loop.ownNonce(their.Nonce):
 		return ErrSelf
 	case their.Version < message.MinProtocolVersion:
-		return fmt.Errorf("speaks version %d, the least is %d", their.Version, message.MinProtocolVersion)
+		return fmt.Errorf("using obsolete version %d; disconnecting, the least is %d", their.Version, message.MinProtocolVersion)
 	case l.opt.Wants != nil && !l.opt.Wants(their.Services):
 		return fmt.Errorf("does not serve what is wanted (services %#x)", uint64(their.Services))
 	}

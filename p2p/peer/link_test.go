@@ -90,7 +90,7 @@ func TestHandshakeOrder(t *testing.T) {
 			[]message.Message{hello(), &message.SendHeaders{}, &message.GetAddr{}, &message.SendCmpct{Version: 2}, &message.VerAck{}},
 			"+0 sendheaders sendcmpct", "version wtxidrelay sendaddrv2 verack ping", "",
 		},
-		"too old":    {Inbound, []message.Message{tooOld}, "", "", "speaks version"},
+		"too old":    {Inbound, []message.Message{tooOld}, "", "", "using obsolete version"},
 		"late wtxid": {Inbound, []message.Message{hello(), &message.VerAck{}, &message.WTxIDRelay{}}, "+0 -0", "version wtxidrelay sendaddrv2 verack", "after verack"},
 		"late addr":  {Inbound, []message.Message{hello(), &message.VerAck{}, &message.SendAddrV2{}}, "+0 -0", "version wtxidrelay sendaddrv2 verack", "after verack"},
 		"outbound":   {OutboundFull, []message.Message{hello(), &message.VerAck{}}, "+0", "version wtxidrelay sendaddrv2 verack ping", ""},

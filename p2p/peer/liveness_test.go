@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,29 @@ func TestLongHandshakeTimeSparesTheSilent(t *testing.T) {
 		case <-time.After(47 * time.Hour):
 		}
 		if err := <-result; !errors.Is(err, errSilent) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestBloomFiltersEndTheLink: nothing here serves them, and a second version
+// message means nothing.
+func TestBloomFiltersEndTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, link, peer, _ := meet(t, Inbound, nil)
+		peer.send(hello(), &message.VerAck{})
+		time.Sleep(time.Second)
+		peer.send(hello())
+		time.Sleep(time.Second)
+		if !link.Stats().Ready || link.isEnded() {
+			t.Fatal("a second version ended the link")
+		}
+		for _, name := range []string{"filterload", "filteradd", "filterclear"} {
+			if err := link.take(&message.Unknown{Name: name}); err == nil || !strings.Contains(err.Error(), "despite not offering bloom services") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := link.take(&message.Unknown{Name: "filternew"}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -84,8 +84,13 @@ func (l *Link) take(m message.Message) error {
 		l.pong(m.Nonce)
 	case *message.WTxIDRelay, *message.SendAddrV2:
 		return fmt.Errorf("%s came after verack", m.Command())
-	case *message.Version, *message.VerAck, *message.Unknown:
-		// Said twice, or not for us.
+	case *message.Version:
+		l.note("redundant version message from peer")
+	case *message.Unknown:
+		if m.Name == "filterload" || m.Name == "filteradd" || m.Name == "filterclear" {
+			return fmt.Errorf("%s received despite not offering bloom services", m.Name)
+		}
+	case *message.VerAck: // said twice
 	default:
 		l.hand(m)
 	}

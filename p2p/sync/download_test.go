@@ -119,8 +119,8 @@ func TestUnrequested(t *testing.T) {
 	p.sent = nil
 	low := branch("low", genesis(), 0, 1)[0]
 	n.receive(p, &message.Block{Block: low})
-	if h := n.engine.Header(low.Hash); h != nil {
-		t.Fatal("a block with little work was taken")
+	if h := n.engine.Header(low.Hash); h == nil || n.engine.Status(h).Have() {
+		t.Fatal("of a block with little work the header should be known, and no more")
 	}
 	n.m.Disconnected(p)
 	p = n.connect(peer.Inbound)

@@ -63,7 +63,12 @@ func (m *Manager) welcome(r *remote, b *state.Block) bool {
 	work.Add(&work, &parent.Work)
 	need := m.workNeeded(r)
 	switch {
-	case work.Lt(&need), work.Lt(&tip.Work), parent.Height+1 > tip.Height+aheadMax:
+	case !work.Lt(&need) && work.Lt(&tip.Work):
+		// Too little for the block, enough for its header: it is a branch to
+		// know of.
+		m.takeHeader(r, b)
+		return false
+	case work.Lt(&need), parent.Height+1 > tip.Height+aheadMax:
 		return false
 	case m.pending[b.Hash] > 0, r.surplus >= surplusMax:
 		return false
@@ -77,6 +82,14 @@ func (m *Manager) welcome(r *remote, b *state.Block) bool {
 		return false
 	}
 	return true
+}
+
+// takeHeader keeps the header of a block that is not taken itself, where it is
+// new and no other headers of r's are being judged.
+func (m *Manager) takeHeader(r *remote, b *state.Block) {
+	if m.Chain.Header(b.Hash) == nil && !r.headers.busy && r.headers.low == nil {
+		m.takeHeaders(r, []wire.BlockHeader{b.Msg.Header})
+	}
 }
 
 // costFactor is how much more memory than bytes usual blocks take at most.

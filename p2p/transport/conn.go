@@ -49,7 +49,7 @@ func (o *Options) defaults() {
 // The errors of a peer that does not keep to the framing.
 var (
 	ErrMagic    = errors.New("the peer speaks for another network")
-	ErrTooLong  = errors.New("the peer declared a message beyond the bound")
+	ErrTooLong  = errors.New("header error: Size too large, the peer declared a message beyond the bound")
 	ErrStalled  = errors.New("the peer made no progress within the time allowed")
 	ErrNotV2    = errors.New("the peer does not speak the encrypted transport; connect again without it")
 	ErrBadCrypt = errors.New("the peer's encrypted bytes do not authenticate")

@@ -16,7 +16,7 @@ import (
 // receiveTx takes a transaction from a peer.
 func (r *Relay) receiveTx(l *link, tx *state.Tx) {
 	if !l.heard {
-		l.Disconnect("sends a transaction, which it was asked not to")
+		l.Disconnect("transaction sent in violation of protocol")
 		return
 	}
 	if r.Syncing() {

@@ -150,7 +150,7 @@ func (r *Relay) Broadcast(txid chainhash.Hash) bool {
 // receiveMemPool lists the pool to peers that may ask for it (BIP35).
 func (r *Relay) receiveMemPool(l *link) {
 	if !l.facts.NoBan && !l.facts.MemPool {
-		l.Disconnect("asks for the mempool, which is for permitted peers only")
+		l.Disconnect("mempool request with bloom filters disabled, which is for permitted peers only")
 		return
 	}
 	if !l.told || l.dump != nil {

@@ -30,7 +30,7 @@ func (r *Relay) receiveInv(l *link, items []message.Item) {
 			continue
 		}
 		if !l.heard {
-			l.Disconnect("announces a transaction, which it was asked not to")
+			l.Disconnect("transaction inv sent in violation of protocol")
 			return
 		}
 		if byWtxid != l.facts.WTxIDRelay {
