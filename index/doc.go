@@ -6,4 +6,7 @@
 //	index/tx     transaction id → block and place
 //	index/filter compact filters of BIP158, for light wallets
 //	index/goods  what happened to the goods: histories, records, coverage
+//
+// What they have in common is here, in the Keeper: the database, the block up
+// to which the rows go, catching up with the chain, and the moment to write.
 package index

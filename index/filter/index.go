@@ -2,95 +2,58 @@ package filter
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"granary/base/kv"
 	"granary/chain"
-	"granary/params"
+	"granary/index"
 	"granary/state"
 )
 
 // formatVersion is the version of the index's records.
 const formatVersion = 1
 
-// When the gathered rows are written.
-const (
-	flushBytes = 8 << 20
-	flushAfter = time.Second
+// flushBytes is how much is gathered at most, about.
+const flushBytes = 8 << 20
+
+// Chain is what the index needs of the engine, Options are of an Index.
+type (
+	Chain   = index.Chain
+	Options = index.Options
 )
 
-// Chain is what the index needs of the engine.
-type Chain interface {
-	Follow(ctx context.Context, f chain.Follower, at chainhash.Hash, progress func(height, tip int32)) error
-	AtHeight(height int32) *state.Header
-	Block(h *state.Header) (*state.Block, error)
-}
-
-var (
-	_ Chain          = (*chain.Engine)(nil)
-	_ chain.Follower = (*Index)(nil)
-)
-
-// Options of an Index.
-type Options struct {
-	// Dir is the folder of the index's own database; it is made if missing.
-	Dir string
-	// FS is the file system; nil is the operating system's.
-	FS vfs.FS
-	// Net and CharterID (zero: none) say whose chain it is.
-	Net       *params.Network
-	CharterID params.CharterID
-	// CacheBytes bounds the database's memory; zero is a small default.
-	CacheBytes int64
-	// Log gets a line when the index starts anew; nil drops it.
-	Log *slog.Logger
-}
+var _ chain.Follower = (*Index)(nil)
 
 // Index is the filter index, safe for concurrent use.
 type Index struct {
-	db  *kv.DB
-	log *slog.Logger
+	keep index.Keeper
 
-	// mu guards what is gathered and not yet written.
+	// mu guards keep and what is gathered and not yet written.
 	mu      sync.RWMutex
 	heads   map[blockKey]Head
 	filters map[blockKey][]byte
 	bytes   int
-	tip     blockKey // with the zero hash: nothing is indexed yet
-	flushed time.Time
-	closed  bool
 }
 
 // Open opens or makes the index. It does not follow yet: see Sync.
 func Open(o Options) (*Index, error) {
-	magic := o.Net.Magic()
-	id := kv.Identity{
-		Kind: "filterindex", Version: formatVersion, Network: o.Net.Name,
-		Genesis: o.Net.GenesisHash().String(), Magic: hex.EncodeToString(magic[:]),
+	x := &Index{heads: map[blockKey]Head{}, filters: map[blockKey][]byte{}}
+	x.keep = index.Keeper{
+		Name: "filter index", Kind: "filterindex", Version: formatVersion,
+		Mu: &x.mu, Commit: x.commit, Forget: x.forget,
 	}
-	if o.CharterID != (params.CharterID{}) {
-		id.Charter = hex.EncodeToString(o.CharterID[:])
-	}
-	db, err := kv.Open(o.Dir, id, kv.Options{FS: o.FS, CacheBytes: o.CacheBytes, Log: o.Log})
-	if err != nil {
+	if err := x.keep.Open(o); err != nil {
 		return nil, err
 	}
-	x := &Index{db: db, log: o.Log, heads: map[blockKey]Head{}, filters: map[blockKey][]byte{}}
-	if x.log == nil {
-		x.log = slog.New(slog.DiscardHandler)
+	tip, _, err := tipTable.Get(x.keep.DB, struct{}{})
+	if err != nil {
+		return nil, errors.Join(err, x.keep.DB.Close())
 	}
-	if x.tip, _, err = tipTable.Get(db, struct{}{}); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
+	x.keep.Tip = index.Tip{Hash: tip.hash, Height: tip.height}
 	return x, nil
 }
 
@@ -100,16 +63,7 @@ func Open(o Options) (*Index, error) {
 // chain does not know the index's tip (its data was replaced), the index
 // starts anew. A pruned block on the way is an error.
 func (x *Index) Sync(ctx context.Context, c Chain, progress func(height, tip int32)) error {
-	err := x.follow(ctx, c, progress)
-	if errors.Is(err, chain.ErrUnknownBlock) {
-		tip, _ := x.Tip()
-		x.log.Warn("the filter index belongs to other block data and is built anew", "tip", tip.String())
-		if err := x.clear(); err != nil {
-			return err
-		}
-		err = x.follow(ctx, c, progress)
-	}
-	return errors.Join(err, x.Flush())
+	return x.keep.Sync(func() error { return x.follow(ctx, c, progress) })
 }
 
 func (x *Index) follow(ctx context.Context, c Chain, progress func(height, tip int32)) error {
@@ -135,11 +89,7 @@ func (x *Index) addGenesis(c Chain) error {
 
 // Tip is the block up to which the index has followed; the zero hash where it
 // has not begun.
-func (x *Index) Tip() (chainhash.Hash, int32) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.tip.hash, x.tip.height
-}
+func (x *Index) Tip() (chainhash.Hash, int32) { return x.keep.Stand() }
 
 // Connect implements chain.Follower.
 func (x *Index) Connect(event *chain.Event) error {
@@ -177,56 +127,39 @@ func (x *Index) Prune(int32) error { return nil }
 
 func keyOf(h *state.Header) blockKey { return blockKey{h.Height, h.Hash} }
 
-// moved notes the new tip and writes when enough has gathered.
-func (x *Index) moved(tip *state.Header) error {
-	x.tip = keyOf(tip)
-	if x.bytes < flushBytes && time.Since(x.flushed) < flushAfter {
-		return nil
-	}
-	return x.flush()
-}
-
 // Flush makes everything that was followed durable.
-func (x *Index) Flush() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.flush()
-}
+func (x *Index) Flush() error { return x.keep.Flush() }
 
-func (x *Index) flush() error {
-	if x.closed || x.tip.hash == (chainhash.Hash{}) {
-		return nil
-	}
-	batch := x.db.NewBatch(x.bytes)
+func (x *Index) moved(tip *state.Header) error { return x.keep.Moved(tip, x.bytes >= flushBytes) }
+
+func (x *Index) commit() error {
+	batch := x.keep.DB.NewBatch(x.bytes)
 	for key, head := range x.heads {
 		headTable.Put(batch, key, head)
 		filterTable.Put(batch, key, x.filters[key])
 	}
-	tipTable.Put(batch, struct{}{}, x.tip)
+	tipTable.Put(batch, struct{}{}, blockKey{x.keep.Tip.Height, x.keep.Tip.Hash})
 	if err := batch.Commit(); err != nil {
 		return err
 	}
-	x.forget()
+	x.drop()
 	return nil
 }
 
-func (x *Index) forget() {
-	clear(x.heads)
-	clear(x.filters)
-	x.bytes, x.flushed = 0, time.Now()
-}
-
-// clear begins anew.
-func (x *Index) clear() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	batch := x.db.NewBatch(64)
+func (x *Index) forget() error {
+	batch := x.keep.DB.NewBatch(64)
 	headTable.Clear(batch)
 	filterTable.Clear(batch)
 	tipTable.Clear(batch)
-	x.forget()
-	x.tip = blockKey{}
+	x.drop()
 	return batch.Commit()
+}
+
+// drop empties what was gathered.
+func (x *Index) drop() {
+	clear(x.heads)
+	clear(x.filters)
+	x.bytes = 0
 }
 
 // head gives a block's row as followed so far; the caller holds mu.
@@ -234,7 +167,7 @@ func (x *Index) head(key blockKey) (Head, bool, error) {
 	if head, ok := x.heads[key]; ok {
 		return head, true, nil
 	}
-	return headTable.Get(x.db, key)
+	return headTable.Get(x.keep.DB, key)
 }
 
 // Head gives the filter hash and header of a block, of whichever branch;
@@ -255,7 +188,7 @@ func (x *Index) Filter(h *state.Header) ([]byte, error) {
 	if raw, ok := x.filters[key]; ok {
 		return raw, nil
 	}
-	raw, _, err := filterTable.Get(x.db, key)
+	raw, _, err := filterTable.Get(x.keep.DB, key)
 	return raw, err
 }
 
@@ -289,7 +222,7 @@ func (x *Index) Heads(start int32, stop *state.Header) ([]Head, error) {
 // writtenHeads reads as much of the beginning of a branch as is in the
 // database, in one walk.
 func (x *Index) writtenHeads(branch []*state.Header) (heads []Head, err error) {
-	it, err := x.db.Iter(headTable.Key(keyOf(branch[0])), headTable.Key(blockKey{height: branch[len(branch)-1].Height + 1}))
+	it, err := x.keep.DB.Iter(headTable.Key(keyOf(branch[0])), headTable.Key(blockKey{height: branch[len(branch)-1].Height + 1}))
 	if err != nil {
 		return nil, err
 	}
@@ -309,13 +242,4 @@ func (x *Index) writtenHeads(branch []*state.Header) (heads []Head, err error) {
 }
 
 // Close writes what was gathered and closes the database.
-func (x *Index) Close() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
-		return nil
-	}
-	err := x.flush()
-	x.closed = true
-	return errors.Join(err, x.db.Close())
-}
+func (x *Index) Close() error { return x.keep.Close() }

@@ -6,6 +6,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/kv"
+	"granary/index"
 	"granary/state"
 )
 
@@ -176,8 +177,8 @@ func (x *Index) beginAtTip(c Chain) error {
 			return err
 		}
 		x.rows.takeJournal()
-		x.tip = tipRow{tip.Hash, tip.Height, tip.Height + 1}
-		return x.flush()
+		x.keep.Tip, x.since = index.Tip{Hash: tip.Hash, Height: tip.Height}, tip.Height+1
+		return x.keep.Write()
 	})
 }
 

@@ -2,17 +2,13 @@ package goods
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"granary/base/kv"
 	"granary/chain"
+	"granary/index"
 	"granary/params"
 	"granary/state"
 )
@@ -20,11 +16,8 @@ import (
 // formatVersion is the version of the index's rows.
 const formatVersion = 1
 
-// When the gathered rows are written.
-const (
-	flushBytes = 32 << 20
-	flushAfter = time.Second
-)
+// flushBytes is how much is gathered at most, about.
+const flushBytes = 32 << 20
 
 // Chain is what the index needs of the engine.
 type Chain interface {
@@ -39,34 +32,19 @@ var (
 	_ chain.Follower = (*Index)(nil)
 )
 
-// Options of an Index.
-type Options struct {
-	// Dir is the folder of the index's own database; it is made if missing.
-	Dir string
-	// FS is the file system; nil is the operating system's.
-	FS vfs.FS
-	// Net and CharterID say whose chain it is. There is a charter.
-	Net       *params.Network
-	CharterID params.CharterID
-	// CacheBytes bounds the database's memory; zero is a small default.
-	CacheBytes int64
-	// Log gets a line when the index starts anew; nil drops it.
-	Log *slog.Logger
-}
+// Options of an Index. There is a charter.
+type Options = index.Options
 
 // Index is the history of the goods, safe for concurrent use.
 type Index struct {
-	db        *kv.DB
-	log       *slog.Logger
+	keep      index.Keeper
 	charterID params.CharterID
 
-	// mu guards rows and what is below.
+	// mu guards keep, rows and what is below.
 	mu       sync.RWMutex
 	rows     *rows
-	tip      tipRow // zero hash: nothing is followed yet
+	since    int32 // the first block of the history, 0: of the chain
 	coverage Coverage
-	flushed  time.Time
-	closed   bool
 	// idle: it is closed, or the chain went back below the beginning of the
 	// history; the next start begins anew.
 	idle bool
@@ -74,31 +52,29 @@ type Index struct {
 
 // Open opens or makes the index. It does not follow yet: see Sync.
 func Open(o Options) (*Index, error) {
-	magic := o.Net.Magic()
-	id := kv.Identity{
-		Kind: "goodsindex", Version: formatVersion, Network: o.Net.Name, Genesis: o.Net.GenesisHash().String(),
-		Magic: hex.EncodeToString(magic[:]), Charter: hex.EncodeToString(o.CharterID[:]),
+	x := &Index{charterID: o.CharterID}
+	x.keep = index.Keeper{
+		Name: "goods history", Kind: "goodsindex", Version: formatVersion,
+		Mu: &x.mu, Commit: x.commit, Forget: x.forget,
 	}
-	db, err := kv.Open(o.Dir, id, kv.Options{FS: o.FS, CacheBytes: o.CacheBytes, Log: o.Log})
-	if err != nil {
+	if err := x.keep.Open(o); err != nil {
 		return nil, err
 	}
-	x := &Index{db: db, log: o.Log, charterID: o.CharterID, rows: newRows(db)}
-	if x.log == nil {
-		x.log = slog.New(slog.DiscardHandler)
-	}
+	x.rows = newRows(x.keep.DB)
 	if err := x.load(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, x.keep.DB.Close())
 	}
 	return x, nil
 }
 
 // load reads where the rows stand.
-func (x *Index) load() (err error) {
-	if x.tip, _, err = get(x.rows, &tipTable, struct{}{}); err != nil {
+func (x *Index) load() error {
+	at, _, err := get(x.rows, &tipTable, struct{}{})
+	if err != nil {
 		return err
 	}
-	x.coverage, _, err = get(x.rows, &coverageTable, x.tip.height)
+	x.keep.Tip, x.since = at.Tip, at.since
+	x.coverage, _, err = get(x.rows, &coverageTable, at.Height)
 	return err
 }
 
@@ -108,51 +84,35 @@ func (x *Index) load() (err error) {
 // chain does not know the index's tip (its data was replaced), or a block on
 // the way was deleted, the index starts anew.
 func (x *Index) Sync(ctx context.Context, c Chain, progress func(height, tip int32)) error {
-	tip, _ := x.Tip()
-	err := x.follow(ctx, c, tip, progress)
-	if errors.Is(err, chain.ErrUnknownBlock) || errors.Is(err, errPruned) {
-		x.log.Warn("the goods history does not fit the block data and is built anew", "tip", tip.String(), "err", err)
-		if err := x.clear(); err != nil {
-			return err
-		}
-		err = x.follow(ctx, c, chainhash.Hash{}, progress)
-	}
-	return errors.Join(err, x.Flush())
+	return x.keep.Sync(func() error { return x.follow(ctx, c, progress) })
 }
 
-// errPruned says that blocks between the index and the chain are gone.
-var errPruned = errors.New("blocks that the goods history needs were deleted")
-
-// follow is chain.Follow from a block on. Nothing can be read below a pruned
+// follow is chain.Follow from the tip on. Nothing can be read below a pruned
 // block: an index that has nothing yet begins at the tip then.
-func (x *Index) follow(ctx context.Context, c Chain, at chainhash.Hash, progress func(height, tip int32)) error {
-	_, height := x.Tip()
+func (x *Index) follow(ctx context.Context, c Chain, progress func(height, tip int32)) error {
+	at, height := x.Tip()
 	if next := c.AtHeight(height + 1); next != nil && !c.Status(next).Have() {
 		if at != (chainhash.Hash{}) {
-			return errPruned
+			return index.ErrPruned
 		}
 		if err := x.beginAtTip(c); err != nil {
 			return err
 		}
 		at, height = x.Tip()
-		x.log.Warn("the goods history begins here: the blocks below were deleted", "height", height)
+		x.keep.Log.Warn("the goods history begins here: the blocks below were deleted", "height", height)
 	}
 	return c.Follow(ctx, x, at, progress)
 }
 
 // Tip is the block up to which the index has followed; the zero hash where it
 // has not begun.
-func (x *Index) Tip() (chainhash.Hash, int32) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.tip.hash, x.tip.height
-}
+func (x *Index) Tip() (chainhash.Hash, int32) { return x.keep.Stand() }
 
 // Since is the first height that the history tells of.
 func (x *Index) Since() int32 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return max(x.tip.since, 1)
+	return max(x.since, 1)
 }
 
 // Connect implements chain.Follower.
@@ -189,8 +149,8 @@ func (x *Index) Connect(event *chain.Event) error {
 // lives without it.
 func (x *Index) giveUp(h *state.Header, why error) error {
 	x.idle = true
-	x.log.Error("the goods history ends here: it does not understand the next block", "height", h.Height, "err", why)
-	return errors.Join(x.rows.takeBack(x.rows.takeJournal()), x.flush())
+	x.keep.Log.Error("the goods history ends here: it does not understand the next block", "height", h.Height, "err", why)
+	return errors.Join(x.rows.takeBack(x.rows.takeJournal()), x.keep.Write())
 }
 
 // Disconnect implements chain.Follower.
@@ -201,10 +161,10 @@ func (x *Index) Disconnect(event *chain.Event) error {
 	if x.idle {
 		return nil
 	}
-	if height < x.tip.since {
+	if height < x.since {
 		x.idle = true
-		x.log.Error("the chain goes back below the beginning of the goods history: start again to begin it anew", "height", height)
-		return x.forget()
+		x.keep.Log.Error("the chain goes back below the beginning of the goods history: start again to begin it anew", "height", height)
+		return x.keep.Clear()
 	}
 	journal, found, err := get(x.rows, &journalTable, height)
 	if err == nil && !found {
@@ -231,42 +191,20 @@ func (x *Index) Disconnect(event *chain.Event) error {
 // the blocks go, so that they are never asked for again.
 func (x *Index) Prune(int32) error { return x.Flush() }
 
-// moved notes the new tip and writes when enough has gathered.
-func (x *Index) moved(tip *state.Header) error {
-	x.tip.hash, x.tip.height = tip.Hash, tip.Height
-	if x.rows.bytes < flushBytes && time.Since(x.flushed) < flushAfter {
-		return nil
-	}
-	return x.flush()
-}
-
 // Flush makes everything that was followed durable.
-func (x *Index) Flush() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.flush()
-}
+func (x *Index) Flush() error { return x.keep.Flush() }
 
-func (x *Index) flush() error {
-	if x.closed || x.tip.hash == (chainhash.Hash{}) {
-		return nil
-	}
-	putPlain(x.rows, &tipTable, struct{}{}, x.tip)
-	x.flushed = time.Now()
+func (x *Index) moved(tip *state.Header) error { return x.keep.Moved(tip, x.rows.bytes >= flushBytes) }
+
+func (x *Index) commit() error {
+	putPlain(x.rows, &tipTable, struct{}{}, tipRow{x.keep.Tip, x.since})
 	return x.rows.flush()
 }
 
-// clear forgets everything.
-func (x *Index) clear() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.forget()
-}
-
 func (x *Index) forget() error {
-	x.rows = newRows(x.db)
-	x.tip, x.coverage = tipRow{}, Coverage{}
-	batch := x.db.NewBatch(64)
+	x.rows = newRows(x.keep.DB)
+	x.since, x.coverage = 0, Coverage{}
+	batch := x.keep.DB.NewBatch(64)
 	batch.DeleteRange([]byte{firstPrefix}, []byte{lastPrefix + 1})
 	return batch.Commit()
 }
@@ -274,11 +212,7 @@ func (x *Index) forget() error {
 // Close writes what was gathered and closes the database.
 func (x *Index) Close() error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
-		return nil
-	}
-	err := x.flush()
-	x.closed, x.idle = true, true
-	return errors.Join(err, x.db.Close())
+	x.idle = true
+	x.mu.Unlock()
+	return x.keep.Close()
 }

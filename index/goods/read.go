@@ -227,9 +227,9 @@ func (x *Index) Auditor(index uint16) (AuditorRecord, error) {
 func (x *Index) Coverage(from, to, step int32, count int) ([]Coverage, error) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	from = max(from, x.tip.since, 1)
+	from = max(from, x.since, 1)
 	var out []Coverage
-	for at := int64(from); at <= int64(min(to, x.tip.height)) && len(out) < count; at += int64(max(step, 1)) {
+	for at := int64(from); at <= int64(min(to, x.keep.Tip.Height)) && len(out) < count; at += int64(max(step, 1)) {
 		c, found, err := get(x.rows, &coverageTable, int32(at))
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/kv"
+	"granary/index"
 	"granary/params"
 	"granary/state"
 )
@@ -41,23 +42,23 @@ func errRow(what string) error {
 
 // tipRow is the block up to which the rows go, and the first block below them.
 type tipRow struct {
-	hash          chainhash.Hash
-	height, since int32
+	index.Tip
+	since int32
 }
 
 var tipTable = kv.Table[struct{}, tipRow]{
 	Prefix: 1, AppendKey: noKey, ParseKey: parseNoKey,
 	AppendValue: func(dst []byte, t tipRow) []byte {
-		dst = binary.BigEndian.AppendUint32(append(dst, t.hash[:]...), uint32(t.height))
+		dst = binary.BigEndian.AppendUint32(append(dst, t.Hash[:]...), uint32(t.Height))
 		return binary.BigEndian.AppendUint32(dst, uint32(t.since))
 	},
 	ParseValue: func(raw []byte) (t tipRow, err error) {
-		if len(raw) != len(t.hash)+8 {
+		if len(raw) != len(t.Hash)+8 {
 			return t, errRow("tip")
 		}
-		copy(t.hash[:], raw)
-		t.height = int32(binary.BigEndian.Uint32(raw[len(t.hash):]))
-		t.since = int32(binary.BigEndian.Uint32(raw[len(t.hash)+4:]))
+		copy(t.Hash[:], raw)
+		t.Height = int32(binary.BigEndian.Uint32(raw[len(t.Hash):]))
+		t.since = int32(binary.BigEndian.Uint32(raw[len(t.Hash)+4:]))
 		return t, nil
 	},
 }

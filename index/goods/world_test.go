@@ -105,7 +105,7 @@ func (p *play) holdAgainstState(event *chain.Event) {
 	x := p.index
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.tip.hash != event.Header.Raw.PrevBlock {
+	if x.keep.Tip.Hash != event.Header.Raw.PrevBlock {
 		return
 	}
 	d, err := newDerivation(x.rows, x.charterID, event.Header.Height, event.Block, event.Undo)

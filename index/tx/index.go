@@ -2,102 +2,55 @@ package tx
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"granary/base/kv"
 	"granary/chain"
-	"granary/params"
+	"granary/index"
 	"granary/state"
 )
 
 // formatVersion is the version of the index's records.
 const formatVersion = 1
 
-// When the gathered rows are written.
-const (
-	flushRows  = 100_000
-	flushAfter = time.Second
+// flushRows is how many rows are gathered at most.
+const flushRows = 100_000
+
+// Chain is what the index needs of the engine, Options are of an Index.
+type (
+	Chain   = index.Chain
+	Options = index.Options
 )
 
-// Chain is what the index needs of the engine.
-type Chain interface {
-	Follow(ctx context.Context, f chain.Follower, at chainhash.Hash, progress func(height, tip int32)) error
-	AtHeight(height int32) *state.Header
-	Block(h *state.Header) (*state.Block, error)
-}
-
-var (
-	_ Chain          = (*chain.Engine)(nil)
-	_ chain.Follower = (*Index)(nil)
-)
-
-// Options of an Index.
-type Options struct {
-	// Dir is the folder of the index's own database; it is made if missing.
-	Dir string
-	// FS is the file system; nil is the operating system's.
-	FS vfs.FS
-	// Net and CharterID (zero: none) say whose chain it is.
-	Net       *params.Network
-	CharterID params.CharterID
-	// CacheBytes bounds the database's memory; zero is a small default.
-	CacheBytes int64
-	// Log gets a line when the index starts anew; nil drops it.
-	Log *slog.Logger
-}
+var _ chain.Follower = (*Index)(nil)
 
 // Index is the transaction index, safe for concurrent use.
 type Index struct {
-	db  *kv.DB
-	log *slog.Logger
+	keep index.Keeper
 
-	// mu guards what is gathered and not yet written.
+	// mu guards keep and what is gathered and not yet written.
 	mu      sync.RWMutex
 	pending map[chainhash.Hash]*place // nil: the row goes
-	tip     chainhash.Hash            // zero: nothing is indexed yet
-	height  int32
-	flushed time.Time
-	closed  bool
 }
 
 // Open opens or makes the index. It does not follow yet: see Sync.
 func Open(o Options) (*Index, error) {
-	id := kv.Identity{
-		Kind: "txindex", Version: formatVersion, Network: o.Net.Name,
-		Genesis: o.Net.GenesisHash().String(), Magic: magicHex(o.Net),
+	x := &Index{pending: make(map[chainhash.Hash]*place)}
+	x.keep = index.Keeper{
+		Name: "transaction index", Kind: "txindex", Version: formatVersion,
+		Mu: &x.mu, Commit: x.commit, Forget: x.forget,
 	}
-	if o.CharterID != (params.CharterID{}) {
-		id.Charter = hex.EncodeToString(o.CharterID[:])
-	}
-	db, err := kv.Open(o.Dir, id, kv.Options{FS: o.FS, CacheBytes: o.CacheBytes, Log: o.Log})
+	err := x.keep.Open(o)
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{db: db, log: o.Log, pending: make(map[chainhash.Hash]*place)}
-	if x.log == nil {
-		x.log = slog.New(slog.DiscardHandler)
-	}
-	at, found, err := tipTable.Get(db, struct{}{})
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if found {
-		x.tip, x.height = at.hash, at.height
+	if x.keep.Tip, _, err = tipTable.Get(x.keep.DB, struct{}{}); err != nil {
+		return nil, errors.Join(err, x.keep.DB.Close())
 	}
 	return x, nil
-}
-
-func magicHex(net *params.Network) string {
-	magic := net.Magic()
-	return hex.EncodeToString(magic[:])
 }
 
 // Sync brings the index up to the active chain and lets it follow from there.
@@ -106,25 +59,15 @@ func magicHex(net *params.Network) string {
 // chain does not know the index's tip (its data was replaced), the index
 // starts anew.
 func (x *Index) Sync(ctx context.Context, c Chain, progress func(height, tip int32)) error {
-	tip, _ := x.Tip()
-	err := c.Follow(ctx, x, tip, progress)
-	if errors.Is(err, chain.ErrUnknownBlock) {
-		x.log.Warn("the transaction index belongs to other block data and is built anew", "tip", tip.String())
-		if err := x.clear(); err != nil {
-			return err
-		}
-		err = c.Follow(ctx, x, chainhash.Hash{}, progress)
-	}
-	return errors.Join(err, x.Flush())
+	return x.keep.Sync(func() error {
+		tip, _ := x.Tip()
+		return c.Follow(ctx, x, tip, progress)
+	})
 }
 
 // Tip is the block up to which the index has followed; the zero hash where it
 // has not begun.
-func (x *Index) Tip() (chainhash.Hash, int32) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.tip, x.height
-}
+func (x *Index) Tip() (chainhash.Hash, int32) { return x.keep.Stand() }
 
 // Connect implements chain.Follower.
 func (x *Index) Connect(event *chain.Event) error {
@@ -159,27 +102,15 @@ func (x *Index) Disconnect(event *chain.Event) error {
 // Prune implements chain.Follower: rows stay, reading their blocks fails.
 func (x *Index) Prune(int32) error { return nil }
 
-// moved notes the new tip and writes when enough has gathered.
-func (x *Index) moved(tip *state.Header) error {
-	x.tip, x.height = tip.Hash, tip.Height
-	if len(x.pending) < flushRows && time.Since(x.flushed) < flushAfter {
-		return nil
-	}
-	return x.flush()
-}
-
 // Flush makes everything that was followed durable.
-func (x *Index) Flush() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.flush()
+func (x *Index) Flush() error { return x.keep.Flush() }
+
+func (x *Index) moved(tip *state.Header) error {
+	return x.keep.Moved(tip, len(x.pending) >= flushRows)
 }
 
-func (x *Index) flush() error {
-	if x.closed || x.tip == (chainhash.Hash{}) {
-		return nil
-	}
-	batch := x.db.NewBatch(len(x.pending) * 48)
+func (x *Index) commit() error {
+	batch := x.keep.DB.NewBatch(len(x.pending) * 48)
 	for txid, at := range x.pending {
 		if at == nil {
 			placeTable.Delete(batch, txid)
@@ -187,24 +118,19 @@ func (x *Index) flush() error {
 			placeTable.Put(batch, txid, *at)
 		}
 	}
-	tipTable.Put(batch, struct{}{}, tipRow{x.tip, x.height})
+	tipTable.Put(batch, struct{}{}, x.keep.Tip)
 	if err := batch.Commit(); err != nil {
 		return err
 	}
 	clear(x.pending)
-	x.flushed = time.Now()
 	return nil
 }
 
-// clear forgets everything.
-func (x *Index) clear() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	batch := x.db.NewBatch(64)
+func (x *Index) forget() error {
+	batch := x.keep.DB.NewBatch(64)
 	placeTable.Clear(batch)
 	tipTable.Clear(batch)
 	clear(x.pending)
-	x.tip, x.height = chainhash.Hash{}, 0
 	return batch.Commit()
 }
 
@@ -216,7 +142,7 @@ func (x *Index) row(txid chainhash.Hash) (place, bool, error) {
 		}
 		return *at, true, nil
 	}
-	return placeTable.Get(x.db, txid)
+	return placeTable.Get(x.keep.DB, txid)
 }
 
 // Place says where a transaction is.
@@ -259,13 +185,4 @@ func (x *Index) Tx(c Chain, txid chainhash.Hash) (*state.Tx, *state.Header, erro
 }
 
 // Close writes what was gathered and closes the database.
-func (x *Index) Close() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
-		return nil
-	}
-	err := x.flush()
-	x.closed = true
-	return errors.Join(err, x.db.Close())
-}
+func (x *Index) Close() error { return x.keep.Close() }

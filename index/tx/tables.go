@@ -7,18 +7,13 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"granary/base/kv"
+	"granary/index"
 )
 
 // place is the row of one transaction.
 type place struct {
 	height        int32
 	offset, bytes uint32
-}
-
-// tipRow is the block up to which the rows go.
-type tipRow struct {
-	hash   chainhash.Hash
-	height int32
 }
 
 // placeTable: txid → height, offset, bytes, each four bytes big-endian.
@@ -49,19 +44,19 @@ var placeTable = kv.Table[chainhash.Hash, place]{
 }
 
 // tipTable has one row: hash, height.
-var tipTable = kv.Table[struct{}, tipRow]{
+var tipTable = kv.Table[struct{}, index.Tip]{
 	Prefix:    2,
 	AppendKey: func(dst []byte, _ struct{}) []byte { return dst },
 	ParseKey:  func([]byte) (struct{}, error) { return struct{}{}, nil },
-	AppendValue: func(dst []byte, t tipRow) []byte {
-		return binary.BigEndian.AppendUint32(append(dst, t.hash[:]...), uint32(t.height))
+	AppendValue: func(dst []byte, t index.Tip) []byte {
+		return binary.BigEndian.AppendUint32(append(dst, t.Hash[:]...), uint32(t.Height))
 	},
-	ParseValue: func(raw []byte) (t tipRow, err error) {
-		if len(raw) != len(t.hash)+4 {
+	ParseValue: func(raw []byte) (t index.Tip, err error) {
+		if len(raw) != len(t.Hash)+4 {
 			return t, fmt.Errorf("a transaction index tip of %d bytes: delete the index to build it anew", len(raw))
 		}
-		copy(t.hash[:], raw)
-		t.height = int32(binary.BigEndian.Uint32(raw[len(t.hash):]))
+		copy(t.Hash[:], raw)
+		t.Height = int32(binary.BigEndian.Uint32(raw[len(t.Hash):]))
 		return t, nil
 	},
 }
