@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
@@ -14,78 +12,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 
-	"granary/base/clock"
 	"granary/base/kv"
 	"granary/chain"
 	"granary/params"
-	"granary/rules/block"
 	"granary/state"
-	"granary/store"
+	"granary/test/grow"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var net = params.RegTest()
-
-// openChain is a regtest engine in memory.
-func openChain(t *testing.T) *chain.Engine {
-	t.Helper()
-	s, err := store.Open(store.Options{Dir: "data", FS: vfs.NewMem(), Net: net, CacheBytes: 16 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := &clock.Mock{}
-	now.Set(net.Chain.GenesisBlock.Header.Timestamp.AddDate(0, 1, 0))
-	e, err := chain.Open(chain.Options{Store: s, Rules: block.Rules{Net: net}, Clock: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(e.Close(), s.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
-
-// next builds a block on parent; name makes it unique.
-func next(parent *state.Block, height int32, name string, txs ...*wire.MsgTx) *state.Block {
-	coinbase := wire.NewMsgTx(2)
-	coinbase.AddTxIn(&wire.TxIn{
-		PreviousOutPoint: wire.OutPoint{Index: wire.MaxPrevOutIndex}, Sequence: wire.MaxTxInSequenceNum,
-		SignatureScript: append(append(block.HeightScript(height), byte(len(name))), name...),
-	})
-	coinbase.AddTxOut(wire.NewTxOut(net.SubsidyUnits(height), []byte{txscript.OP_TRUE}))
-	msg := &wire.MsgBlock{
-		Header: wire.BlockHeader{
-			Version: 4, PrevBlock: parent.Hash, Bits: net.PowLimitBits,
-			Timestamp: time.Unix(parent.Msg.Header.Timestamp.Unix()+60, 0),
-		},
-		Transactions: append([]*wire.MsgTx{coinbase}, txs...),
-	}
-	block.SetMerkleRoot(msg)
-	target, _ := state.TargetOf(msg.Header.Bits)
-	for {
-		if id := msg.BlockHash(); state.HashMeets(&id, &target) {
-			return state.NewBlock(msg)
-		}
-		msg.Header.Nonce++
-	}
-}
-
-// grow adds n blocks on parent, which is at height.
-func grow(t *testing.T, e *chain.Engine, name string, parent *state.Block, height int32, n int, txs ...*wire.MsgTx) []*state.Block {
-	t.Helper()
-	var blocks []*state.Block
-	for i := range n {
-		b := next(parent, height+1+int32(i), fmt.Sprint(name, i), txs...)
-		if _, err := e.AcceptBlock(b); err != nil {
-			t.Fatal(err)
-		}
-		blocks, parent, txs = append(blocks, b), b, nil
-	}
-	return blocks
-}
 
 func openIndex(t *testing.T, fs vfs.FS) *Index {
 	t.Helper()
@@ -133,9 +69,9 @@ func mustLack(t *testing.T, x *Index, e *chain.Engine, txids ...chainhash.Hash) 
 // TestFollow switches the index on late and follows a reorganisation in which
 // a transaction is confirmed again, elsewhere.
 func TestFollow(t *testing.T) {
-	e := openChain(t)
-	genesis := state.NewBlock(net.Chain.GenesisBlock)
-	base := grow(t, e, "base", genesis, 0, 105)
+	e := grow.Chain(t)
+	genesis := grow.Genesis()
+	base := grow.Branch(t, e, "base", genesis, 0, 105)
 	x := openIndex(t, vfs.NewMem())
 	heard := 0
 	if err := x.Sync(t.Context(), e, func(height, tip int32) { heard++ }); err != nil || heard == 0 {
@@ -148,10 +84,10 @@ func TestFollow(t *testing.T) {
 	move := wire.NewMsgTx(2)
 	move.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: old.TxHash()}, Sequence: wire.MaxTxInSequenceNum})
 	move.AddTxOut(wire.NewTxOut(old.TxOut[0].Value, []byte{txscript.OP_TRUE}))
-	a := grow(t, e, "a", base[104], 105, 3, move)
+	a := grow.Branch(t, e, "a", base[104], 105, 3, move)
 	mustHave(t, x, e, a...)
-	b := grow(t, e, "b", base[104], 105, 3)
-	b = append(b, grow(t, e, "c", b[2], 108, 2, move)...)
+	b := grow.Branch(t, e, "b", base[104], 105, 3)
+	b = append(b, grow.Branch(t, e, "c", b[2], 108, 2, move)...)
 	mustHave(t, x, e, b...)
 	mustLack(t, x, e, a[0].Txids[0], a[1].Txids[0], a[2].Txids[0])
 	if tip, height := x.Tip(); tip != b[4].Hash || height != 110 {
@@ -161,8 +97,8 @@ func TestFollow(t *testing.T) {
 
 // TestResume loses power in the middle, while the chain goes another way.
 func TestResume(t *testing.T) {
-	e := openChain(t)
-	base := grow(t, e, "base", state.NewBlock(net.Chain.GenesisBlock), 0, 20)
+	e := grow.Chain(t)
+	base := grow.Branch(t, e, "base", grow.Genesis(), 0, 20)
 	fs := vfs.NewCrashableMem()
 	x := openIndex(t, fs)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -185,7 +121,7 @@ func TestResume(t *testing.T) {
 	if _, height := x.Tip(); height != 7 {
 		t.Fatalf("after the crash the index stands at %d", height)
 	}
-	fork := grow(t, e, "fork", base[3], 4, 20)
+	fork := grow.Branch(t, e, "fork", base[3], 4, 20)
 	if err := x.Sync(t.Context(), e, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -199,10 +135,10 @@ func TestResume(t *testing.T) {
 // TestForeign: another chain's blocks are forgotten, another network's index
 // is refused.
 func TestForeign(t *testing.T) {
-	genesis := state.NewBlock(net.Chain.GenesisBlock)
-	one, two := openChain(t), openChain(t)
-	lost := grow(t, one, "one", genesis, 0, 5)
-	kept := grow(t, two, "two", genesis, 0, 6)
+	genesis := grow.Genesis()
+	one, two := grow.Chain(t), grow.Chain(t)
+	lost := grow.Branch(t, one, "one", genesis, 0, 5)
+	kept := grow.Branch(t, two, "two", genesis, 0, 6)
 	fs := vfs.NewMem()
 	x := openIndex(t, fs)
 	if err := x.Sync(t.Context(), one, nil); err != nil {
