@@ -116,6 +116,9 @@ func (s *Server) execute(ctx context.Context, user string, req *request) (result
 	}
 	method := s.table[req.method]
 	if method == nil {
+		if req.method == "generate" {
+			return nil, errorf(CodeMethodNotFound, "generate\n\nhas been replaced by the -generate cli option. Refer to -help for more information.\n")
+		}
 		return nil, errorf(CodeMethodNotFound, "Method not found")
 	}
 	args, failure := method.bind(req.params)

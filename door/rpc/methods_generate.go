@@ -1,7 +1,10 @@
 package rpc
 
 import (
+	"strings"
+
 	"granary/base/check"
+	"granary/base/desc"
 	"granary/mine/cpu"
 	"granary/state"
 )
@@ -65,6 +68,10 @@ func (c *call) descriptorScript(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return oneScript(d)
+}
+
+func oneScript(d *desc.Descriptor) ([]byte, error) {
 	if d.IsRange() {
 		return nil, errorf(CodeInvalidParameter, "Ranged descriptor not accepted. Maybe pass through deriveaddresses first?")
 	}
@@ -120,13 +127,28 @@ func (c *call) mayMine() error {
 	return nil
 }
 
+// outputScript reads a descriptor, whose checksum may be missing, or an
+// address.
+func (c *call) outputScript(output string) ([]byte, error) {
+	d, err := c.parseDescriptor(output)
+	if err != nil && !strings.Contains(output, "#") {
+		d, err = c.parseDescriptor(withChecksum(output))
+	}
+	if err == nil {
+		return oneScript(d)
+	}
+	script, err := c.addressScript(output)
+	if err != nil {
+		return nil, errorf(CodeInvalidAddress, "Error: Invalid address or descriptor")
+	}
+	return script, nil
+}
+
 func generateBlock(c *call) (any, error) {
 	output := c.text("output", "")
-	script, err := c.descriptorScript("output")
+	script, err := c.outputScript(output)
 	if err != nil {
-		if script, err = c.addressScript(output); err != nil {
-			return nil, errorf(CodeInvalidAddress, "Error: Invalid address or descriptor")
-		}
+		return nil, err
 	}
 	txs, err := c.namedTransactions(c.arg("transactions"))
 	if err != nil {

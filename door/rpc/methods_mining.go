@@ -64,6 +64,8 @@ func submitBlock(c *call) (any, error) {
 	return nil, nil
 }
 
+const noCoinbase = "Block does not start with a coinbase"
+
 func decodeBlockHex(text string) (*state.Block, *Error) {
 	bad := errorf(CodeDeserialization, "Block decode failed")
 	if len(text) > 2*params.MaxBlockBytes {
@@ -78,7 +80,7 @@ func decodeBlockHex(text string) (*state.Block, *Error) {
 		return nil, bad
 	}
 	if len(b.Msg.Transactions) == 0 || !block.IsCoinbase(b.Msg.Transactions[0]) {
-		return nil, errorf(CodeDeserialization, "Block does not start with a coinbase")
+		return nil, errorf(CodeDeserialization, noCoinbase)
 	}
 	return b, nil
 }

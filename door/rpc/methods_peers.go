@@ -80,8 +80,8 @@ func peerJSON(p *p2p.PeerInfo, d PeerDetails) object {
 		member{"services", servicesHex(p.Services)},
 		member{"servicesnames", serviceNames(p.Services)},
 		member{"relaytxes", p.Relay},
-		member{"lastsend", seconds(p.LastSent)},
-		member{"lastrecv", seconds(p.LastReceived)},
+		member{"lastsend", secondsIf(p.BytesSent > 0, p.LastSent)},
+		member{"lastrecv", secondsIf(p.BytesReceived > 0, p.LastReceived)},
 		member{"last_transaction", seconds(p.LastTx)},
 		member{"last_block", seconds(p.LastBlock)},
 		member{"bytessent", p.BytesSent},
@@ -106,7 +106,7 @@ func peerJSON(p *p2p.PeerInfo, d PeerDetails) object {
 		member{"inbound", p.Kind == peer.Inbound},
 		member{"bip152_hb_to", d.HighBandwidthTo},
 		member{"bip152_hb_from", d.HighBandwidthFrom},
-		member{"startingheight", p.StartHeight},
+		member{"startingheight", startHeight(p)},
 		member{"presynced_headers", d.PresyncedHeaders},
 		member{"synced_headers", d.SyncedHeaders},
 		member{"synced_blocks", d.SyncedBlocks},
@@ -122,6 +122,22 @@ func peerJSON(p *p2p.PeerInfo, d PeerDetails) object {
 		member{"transport_protocol_type", transportName(p)},
 		member{"session_id", sessionID(p)},
 	)
+}
+
+// startHeight is -1 until the peer has said its version.
+func startHeight(p *p2p.PeerInfo) int32 {
+	if p.Version == 0 {
+		return -1
+	}
+	return p.StartHeight
+}
+
+// secondsIf is seconds, 0 for what has not happened yet.
+func secondsIf(happened bool, t time.Time) int64 {
+	if !happened {
+		return 0
+	}
+	return seconds(t)
 }
 
 func permissionNames(f *peer.Facts) []string {

@@ -89,7 +89,7 @@ type foundTx struct {
 }
 
 func getRawTransaction(c *call) (any, error) {
-	txid, err := c.hash("txid")
+	txid, err := c.arg("txid").hash("parameter 1")
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (c *call) findTx(txid chainhash.Hash) (foundTx, error) {
 }
 
 func (c *call) findTxInBlock(txid chainhash.Hash) (foundTx, error) {
-	hash, err := c.hash("blockhash")
+	hash, err := c.arg("blockhash").hash("parameter 3")
 	if err != nil {
 		return foundTx{}, err
 	}
