@@ -21,6 +21,10 @@ type directory struct {
 // opened, and covers log, cookie and process id too.
 const lockName = ".process.lock"
 
+// coreLocked is Bitcoin Core's word for a directory in use, which scripts
+// compare.
+const coreLocked = "Cannot obtain a lock on directory %s. Bitcoin Core is probably already running."
+
 // openDirectory makes the network's folder where it is missing and locks it
 // against a second process.
 func openDirectory(c *config.Config) (*directory, error) {
@@ -34,7 +38,7 @@ func openDirectory(c *config.Config) (*directory, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		closeErr := lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) && c.LikeCore {
-			return nil, fmt.Errorf("Cannot obtain a lock on directory %s. Bitcoin Core is probably already running.", c.NetDir) //nolint:staticcheck // Core's words
+			return nil, fmt.Errorf(coreLocked, c.NetDir)
 		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("another granary process uses %s: stop it first (granary rpc stop), or choose another --datadir", c.NetDir)
