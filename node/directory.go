@@ -38,6 +38,7 @@ func openDirectory(c *config.Config) (*directory, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		closeErr := lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) && c.LikeCore {
+			//lint:ignore ST1005 Bitcoin Core's words, which scripts compare
 			return nil, fmt.Errorf(coreLocked, c.NetDir)
 		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
