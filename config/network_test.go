@@ -75,7 +75,7 @@ func TestRightsAndNetworks(t *testing.T) {
 
 func TestNameWithRemarks(t *testing.T) {
 	c := mustRead(t, "", nil, "--uacomment=testnode0", "--uacomment=x")
-	if got := c.UserAgent("/Satoshi:28.1.0/granary:1/"); got != "/Satoshi:28.1.0/granary:1(testnode0; x)/" {
+	if got := c.UserAgent("/Satoshi:28.1.0(granary:1)/"); got != "/Satoshi:28.1.0(granary:1)(testnode0; x)/" {
 		t.Errorf("the name is %s", got)
 	}
 }

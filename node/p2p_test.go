@@ -106,7 +106,7 @@ func TestLinkSaysWhatIsServed(t *testing.T) {
 	sameTip(t, server, client)
 	seen := client.Peers.Network.Peers()[0]
 	want := message.ServiceNetwork | message.ServiceWitness | message.ServiceNetworkLimited | message.ServiceCompactFilters | message.ServiceV2
-	if seen.Services != want || seen.Transport != 2 || !strings.HasSuffix(seen.UserAgent, "/granary:test(one)/") {
+	if seen.Services != want || seen.Transport != 2 || !strings.HasSuffix(seen.UserAgent, "(granary:test)(one)/") {
 		t.Errorf("services %#x, transport %d, agent %s", uint64(seen.Services), seen.Transport, seen.UserAgent)
 	}
 	if len(client.Peers.Network.ListenAddresses()) != 1 {

@@ -62,7 +62,7 @@ func networkMethods() []Method {
 
 // UserAgent is the subversion in the form that clients of Bitcoin Core parse.
 func UserAgent(version string) string {
-	return "/Satoshi:" + coreVersionText + "/granary:" + version + "/"
+	return "/Satoshi:" + coreVersionText + "(granary:" + version + ")/"
 }
 
 func (o *Options) userAgent() string {
