@@ -64,7 +64,7 @@ func (c *Config) Mempool() mempool.Options {
 		settings.DataCarrierBytes = 0
 	}
 	return mempool.Options{
-		Rules: c.Rules(), MaxBytes: int64(c.MaxMempoolMB) << 20, Standard: !c.AcceptNonStd, Policy: &settings,
+		Rules: c.Rules(), MaxBytes: int64(c.MaxMempoolMB) * 1_000_000, Standard: !c.AcceptNonStd, Policy: &settings,
 		Expiry: time.Duration(c.MempoolExpiryHours) * time.Hour, OptInReplacement: !c.FullReplacement,
 	}
 }

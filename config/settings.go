@@ -73,7 +73,7 @@ type Settings struct {
 
 func defaults() Settings {
 	return Settings{
-		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes >> 20,
+		DBCacheMiB: params.DefaultDBCacheMiB, MaxMempoolMB: params.DefaultMempoolBytes / 1_000_000,
 		Server: true, Web: true, PrintToConsole: true,
 		MempoolExpiryHours: 14 * 24, PersistMempool: true, DataCarrier: true, FullReplacement: true, Policy: policy.Defaults(),
 		WhitelistRelay: true, Listen: true, Discover: true, DNS: true, V2Transport: true, NetworkActive: true,

@@ -104,7 +104,7 @@ func Run(ctx context.Context, c *config.Config, o Options) error {
 // start opens every part in order.
 func (n *Node) start(ctx context.Context) error {
 	c := n.Config
-	boundMemory(c, int64(c.MaxMempoolMB)<<20)
+	boundMemory(c, int64(c.MaxMempoolMB)*1_000_000)
 	dir, err := openDirectory(c)
 	if err != nil {
 		return err

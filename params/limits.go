@@ -43,7 +43,7 @@ const (
 	// MaxRPCBatch bounds the calls in one JSON-RPC batch.
 	MaxRPCBatch = 1_000
 	// DefaultMempoolBytes bounds the memory of the mempool (--maxmempool).
-	DefaultMempoolBytes = 300 << 20
+	DefaultMempoolBytes = 300_000_000
 	// DefaultDBCacheMiB is the coin cache (--dbcache), as Core's.
 	DefaultDBCacheMiB = 450
 	// MinPruneTargetMiB is the least that --prune=N takes, as Core's.

@@ -26,7 +26,8 @@ func (r *Relay) receiveInv(l *link, items []message.Item) {
 	syncing := r.Syncing()
 	for _, item := range items {
 		byWtxid := item.Type == message.ItemWTx
-		if !byWtxid && item.Type != message.ItemTx {
+		// Light wallets (neutrino) announce with the witness flag, as Core allows.
+		if !byWtxid && item.Type&^message.ItemWitnessFlag != message.ItemTx {
 			continue
 		}
 		if !l.heard {

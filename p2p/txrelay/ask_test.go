@@ -175,7 +175,7 @@ func TestByTxid(t *testing.T) {
 	modern := w.connect(peer.OutboundFull, nil)
 	other := w.tx(w.coin())
 	w.receive(modern, &message.Inv{Items: []message.Item{{Type: message.ItemTx, Hash: other.Txid}}})
-	w.receive(old, &message.Inv{Items: []message.Item{{Type: message.ItemTx, Hash: other.Txid}}})
+	w.receive(old, &message.Inv{Items: []message.Item{{Type: message.ItemWitnessTx, Hash: other.Txid}}})
 	w.wantAsked(old)
 	w.pass(2 * time.Second)
 	w.wantAsked(old, other.Txid)

@@ -6,6 +6,7 @@
 // The node is btcd, built from the module in go.mod by "make peers". Tests look
 // for it under $GRANARY_BTCD, bin/peers/btcd and in the PATH, and are skipped
 // with a line that says so where it is nowhere; with GRANARY_REQUIRE_PEERS=1
-// they fail instead. GRANARY_LONG=1 mines a signet past height 101 at real
+// they fail instead. lnd, with its own light client and over RPC and ZMQ, is
+// looked for in the same way ($GRANARY_LND). GRANARY_LONG=1 mines a signet past height 101 at real
 // difficulty.
 package peers
