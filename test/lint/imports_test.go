@@ -48,8 +48,8 @@ var may = map[string]struct {
 var within = map[string][]string{
 	"base/kv": {"base/check"}, "base/files": {"base/kv"}, "base/sig": {"base/check", "base/hash"}, "base/desc": {"base/check", "base/hash"},
 	"base/hash": {"base/check"}, "base/clock": {"base/check"}, "base/rpcclient": {"base/check"},
-	"state/tree":  {"state"},
-	"index/tx":    {"index"}, "index/filter": {"index"}, "index/goods": {"index"},
+	"state/tree": {"state"},
+	"index/tx":   {"index"}, "index/filter": {"index"}, "index/goods": {"index"},
 	"rules/block": {"rules/script", "rules/goods"}, "rules/proof": {"rules/goods"},
 	"mine/cpu": {"mine/template"}, "mine/pool": {"mine/template"},
 	"wallet/psbt": {"wallet/key"}, "wallet/coins": {"wallet/key"},
