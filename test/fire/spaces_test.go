@@ -19,11 +19,16 @@ type spaces struct {
 	size int
 }
 
+// made counts the networks of this process: links of one that was removed may
+// linger while the next is made.
+var made int
+
 // newSpaces makes size hosts, all on the first bridge, or skips the test where
 // that cannot be done.
 func newSpaces(t *testing.T, size int) *spaces {
 	t.Helper()
-	s := &spaces{t: t, tag: fmt.Sprintf("f%d", os.Getpid()%100_000), size: size}
+	made++
+	s := &spaces{t: t, tag: fmt.Sprintf("f%d%c", os.Getpid()%100_000, 'a'+made%26), size: size}
 	if err := exec.Command("ip", "netns", "add", s.space(0)).Run(); err != nil {
 		const missing = "there are no network namespaces here (Linux, root and the package iproute2 are needed)"
 		if os.Getenv("GRANARY_REQUIRE_NETNS") == "1" {
