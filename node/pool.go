@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"granary/base/files"
 	"granary/mempool"
 	"granary/mempool/fees"
 )
@@ -25,12 +26,7 @@ const saveFeesEvery = time.Hour
 // startMempool opens the mempool with its memory of fees and lets it follow the
 // chain. What waited at the last stop is offered to it beside the start.
 func (n *Node) startMempool(ctx context.Context) error {
-	n.Fees = fees.New()
-	err := n.Fees.Load(vfs.Default, n.Config.NetDir, feesFile, n.Clock.Now(), n.Config.AcceptStaleFeeEstimates)
-	switch {
-	case errors.Is(err, fees.ErrDamaged), errors.Is(err, fees.ErrStale):
-		n.Log.Warn("fee estimates start anew", "err", err)
-	case err != nil:
+	if err := n.loadFees(); err != nil {
 		return err
 	}
 	options := n.Config.Mempool()
@@ -42,6 +38,22 @@ func (n *Node) startMempool(ctx context.Context) error {
 	}
 	n.keepMempool()
 	return nil
+}
+
+// loadFees reads what an earlier run learned. A file that is not ours, as one
+// of Bitcoin Core's of the same name, is not written over at the stop.
+func (n *Node) loadFees() error {
+	n.Fees = fees.New()
+	err := n.Fees.Load(vfs.Default, n.Config.NetDir, feesFile, n.Clock.Now(), n.Config.AcceptStaleFeeEstimates)
+	switch {
+	case errors.Is(err, fees.ErrDamaged):
+		n.Log.Warn(feesFile + " is damaged or another program's and was set aside as " + feesFile + ".damaged: fee estimates start anew")
+		return files.SetAside(vfs.Default, n.Config.NetDir, feesFile)
+	case errors.Is(err, fees.ErrStale):
+		n.Log.Warn("fee estimates start anew", "err", err)
+		return nil
+	}
+	return err
 }
 
 // keepMempool reads the mempool's file on a goroutine, and at the stop writes
