@@ -282,6 +282,18 @@ type tryFeesJSON struct {
 	Includes  []string `json:"effective-includes"`
 }
 
+// txOf reads one transaction of a list of them in hex.
+func txOf(v *Value) (*state.Tx, error) {
+	if v.kind != String {
+		return nil, errorf(CodeType, "%s", mismatch(v.kind, "string"))
+	}
+	tx, ok := decodeTxHex(v.text, true, true)
+	if !ok {
+		return nil, errorf(CodeDeserialization, "TX decode failed: %s Make sure the tx has at least one input.", clip(v.text))
+	}
+	return tx, nil
+}
+
 func testMempoolAccept(c *call) (any, error) {
 	given := c.arg("rawtxs").items
 	if len(given) < 1 || len(given) > 25 {
@@ -292,16 +304,10 @@ func testMempoolAccept(c *call) (any, error) {
 		return nil, err
 	}
 	txs := make([]*state.Tx, len(given))
-	for i, v := range given {
-		if v.kind != String {
-			return nil, errorf(CodeType, "%s", mismatch(v.kind, "string"))
+	for i := range given {
+		if txs[i], err = txOf(&given[i]); err != nil {
+			return nil, err
 		}
-		tx, ok := decodeTxHex(v.text, true, true)
-		if !ok {
-			return nil, errorf(CodeDeserialization,
-				"TX decode failed: %s Make sure the tx has at least one input.", clip(v.text))
-		}
-		txs[i] = tx
 	}
 	out := make([]tryJSON, len(txs))
 	stopped := false

@@ -153,19 +153,13 @@ func (c *call) packageTxs() ([]*state.Tx, error) {
 		return nil, err
 	}
 	txs := make([]*state.Tx, len(given))
-	for i, v := range given {
-		if v.kind != String {
-			return nil, errorf(CodeType, "%s", mismatch(v.kind, "string"))
+	for i := range given {
+		if txs[i], err = txOf(&given[i]); err != nil {
+			return nil, err
 		}
-		tx, ok := decodeTxHex(v.text, true, true)
-		if !ok {
-			return nil, errorf(CodeDeserialization,
-				"TX decode failed: %s Make sure the tx has at least one input.", clip(v.text))
-		}
-		if burns(tx, burnUnits) {
+		if burns(txs[i], burnUnits) {
 			return nil, errBurn
 		}
-		txs[i] = tx
 	}
 	if !childWithParents(txs) {
 		return nil, errorf(CodeVerify, "package topology disallowed. not child-with-parents or parents depend on each other.")
